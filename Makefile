@@ -101,7 +101,7 @@ test-floors: $(UV)
 # For every system and Python at once. What is locked already stays as it is; remove the files first for the newest.
 lock: $(UV)
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' \
-	  --extra media --output-file requirements.lock pyproject.toml
+	  --extra media --extra postgres --extra s3 --output-file requirements.lock pyproject.toml
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' \
 	  --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' \

@@ -18,7 +18,7 @@ from typing import Final
 from bench.generate import BATCH, LID_OF_OURS, NUMBER_OF_OURS, History, batches
 from bench.row import Row, median
 from whatsapp_mcp.models.changes import Change, MessageReceived
-from whatsapp_mcp.store.files import open_for_writing
+from whatsapp_mcp.store.engine.sqlite.files import open_for_writing
 from whatsapp_mcp.store.write.writer import StoreWriter
 
 __all__ = ["measure"]

@@ -113,11 +113,13 @@ class _Device:
 
     def send(self, to: str, text: str) -> Json:
         from whatsapp_mcp.jid import USER, Jid
+        from whatsapp_mcp.whatsapp.compose import give_secret
         from whatsapp_mcp.wire.protos import e2e
 
-        chat = Jid(to, USER)
+        chat, message = Jid(to, USER), e2e.Message(conversation=text)
+        give_secret(message)
         began = time.monotonic()
-        self._account.send(chat, e2e.Message(conversation=text))
+        self._account.send(chat, message)
         return {"seconds": time.monotonic() - began}
 
     def received(self, message_id: str) -> Json:

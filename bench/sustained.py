@@ -26,7 +26,7 @@ from bench.row import Row, quantile
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.pipe.lines import Notice, Stored
-from whatsapp_mcp.store.files import journal_path
+from whatsapp_mcp.store.engine.sqlite.files import journal_path
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import Client, EventCode
 from whatsapp_mcp.worker.intake import Intake

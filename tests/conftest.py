@@ -43,10 +43,19 @@ def s3_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of an empty one, which the AWS variables lead to."""
-    for name, value in {**s3.VARIABLES, "AWS_ENDPOINT_URL": s3_url}.items():
+def aws(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The AWS variables of tests and no others."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in s3.VARIABLES.items():
         monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+@pytest.fixture
+def bucket(s3_url: str, aws: pytest.MonkeyPatch) -> str:
+    """The name of an empty one, which the AWS variables lead to."""
+    aws.setenv("AWS_ENDPOINT_URL", s3_url)
     return s3.new_bucket(s3_url)
 
 

@@ -52,8 +52,10 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
     """The operations that these settings make tools, in catalogue order.
 
     Raises:
-        SetupError: the catalogue is damaged, or the selection names something unknown.
+        SetupError: the catalogue is damaged, the selection names something unknown, or media cannot be kept where they
+            are to lie.
     """
+    _check_media(settings)
     try:
         catalog = load_catalog()
         return tuple(select(catalog, settings.toolsets, read_only=settings.read_only).operations)
@@ -156,7 +158,6 @@ def assemble(
     from whatsapp_mcp.server.app import build_server
 
     operations = offered(settings)
-    _check_media(settings)
     made = _folder_made(settings, say=not simulated)
     if simulated:
         from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
@@ -242,7 +243,6 @@ async def at_terminal(settings: Settings, *, ask: Asking | None, session: bool) 
     from whatsapp_mcp.server.terminal import TerminalCalls
 
     operations = offered(settings.model_copy(update={"toolsets": "all"}))
-    _check_media(settings)
     check_path(settings.session_db)
     make_folder(settings.data_dir)
     make_folder(settings.account_dir)
@@ -278,7 +278,6 @@ class AccountServers:
         from whatsapp_mcp.server.metrics import CallCounts
 
         offered(settings)
-        _check_media(settings)
         check_path(settings.session_db)
         self._settings = settings
         self.counts = CallCounts()

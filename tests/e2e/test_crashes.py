@@ -17,7 +17,7 @@ from whatsapp_mcp.client.rows import complete
 from whatsapp_mcp.simulator import Simulator, VirtualContact
 from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.state.accounts import SimDevice
-from whatsapp_mcp.store.files import journal_path
+from whatsapp_mcp.store.engine.sqlite.files import journal_path
 from whatsapp_mcp.store.journal import Journal, JournalEntry
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.wire.node import Node

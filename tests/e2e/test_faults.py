@@ -196,6 +196,23 @@ async def test_refused_logins_and_replaced_by_another_login(tmp_path: Path) -> N
         await host.call("appDevices")
 
 
+async def test_a_ban_that_is_over_ends_by_itself(tmp_path: Path) -> None:
+    async with paired(tmp_path, WHATSAPP_MCP_TOOLSETS="core,appDevices,userCheck") as (simulator, host):
+        simulator.faults.refuse_login(402, times=50, code=101, expire_seconds=6)
+        simulator.faults.drop()
+        with anyio.fail_after(60):
+            while (error := body_of(await host.raw("userCheck", {"phone": "12025550111"}))).get(
+                "code"
+            ) != "account_banned":
+                await anyio.sleep(0.1)
+        offered = {tool.name for tool in (await host.client.list_tools()).tools}
+        assert {name for name in ("appReconnect", "appLogin") if name in error["next_step"]} <= offered
+        simulator.faults.clear()
+        with anyio.fail_after(60):
+            while (await host.raw("userCheck", {"phone": "12025550111"})).is_error:
+                await anyio.sleep(0.5)
+
+
 async def test_undecryptable_message_is_asked_for_again(shared: SharedAccount) -> None:
     async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana")

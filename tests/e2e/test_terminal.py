@@ -37,6 +37,16 @@ async def test_ctrl_c_before_the_scan_links_nothing(tmp_path: Path) -> None:
         assert (code, "whatsapp-mcp login" in error) == (3, True)
 
 
+async def test_a_command_logs_errors_alone_unless_somebody_asks_for_more(tmp_path: Path) -> None:
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        place, send = Place(tmp_path / "endpoint.json", host.data_dir), ("send", ana.number)
+        code, _, quiet = await run(place, *send, "Hi")
+        assert (code, quiet) == (0, "")
+        _, _, asked = await run(place, *send, "Ho", WHATSAPP_MCP_LOG_LEVEL="DEBUG")
+        assert " whatsapp_mcp." in asked
+
+
 async def test_a_talk_at_the_terminal(tmp_path: Path) -> None:
     async with paired(tmp_path) as (simulator, host):
         ana = await simulator.add_contact("Ana", saved=True)

@@ -32,7 +32,12 @@ _DECISIONS = (
 @click.option("--operation", metavar="NAME", help="Only calls of this tool.")
 @click.option("--chat", metavar="CHAT", help="Only about this chat: JID, number or exact name.")
 @click.option("--client", metavar="TEXT", help="Only of hosts or tokens with this in their name.")
-@click.option("--decision", type=click.Choice(_DECISIONS), help="Only with this outcome.")
+@click.option(
+    "--decision",
+    metavar="OUTCOME",
+    type=click.Choice(_DECISIONS),
+    help=f"Only with this outcome: {', '.join(_DECISIONS)}.",
+)
 @click.option("--limit", type=click.IntRange(min=0), default=100, show_default=True, help="The newest; 0 shows all.")
 @click.option("--follow", is_flag=True, help="Go on with the calls that come.")
 @json_lines_option

@@ -62,10 +62,21 @@ def completion(shell: str) -> None:
     """Print the script that completes commands and options in SHELL: bash, zsh, fish or powershell.
 
     \b
-    bash        eval "$(whatsapp-mcp completion bash)"        in ~/.bashrc
-    zsh         eval "$(whatsapp-mcp completion zsh)"         in ~/.zshrc
-    fish        whatsapp-mcp completion fish | source         in config.fish
-    powershell  whatsapp-mcp completion powershell | Out-String | Invoke-Expression   in $PROFILE
+    bash, in ~/.bashrc:
+    eval "$(whatsapp-mcp completion bash)"
+
+    \b
+    zsh, in ~/.zshrc:
+    eval "$(whatsapp-mcp completion zsh)"
+
+    \b
+    fish, in config.fish:
+    whatsapp-mcp completion fish | source
+
+    \b
+    powershell, in $PROFILE:
+    whatsapp-mcp completion powershell |
+      Out-String | Invoke-Expression
     """
     from whatsapp_mcp.cli.program import cli
 

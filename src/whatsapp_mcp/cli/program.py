@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
@@ -35,9 +36,28 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Module -> its commands, in the order in which help lists them."""
 
+_NARROW: Final = 52
+"""Columns below which click's help would be wider than the terminal."""
+
+_SENTENCE: Final = 200
+"""Characters of a command's first sentence, at the most."""
+
+
+class _Help(click.HelpFormatter):
+    """Leaves half of a narrow terminal to what is said of a command or option."""
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        super().write_dl(rows, min(col_max, self.width // 2), col_spacing)
+
+
+class _Context(click.Context):
+    formatter_class = _Help
+
 
 class _Program(click.Group):
     """Loads a command when it is asked for, and ends as `exits` says."""
+
+    context_class = _Context
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for names in _MODULES.values() for name in names]
@@ -46,10 +66,17 @@ class _Program(click.Group):
         if cmd_name not in self.commands:
             for module, names in _MODULES.items():
                 if cmd_name in names:
-                    self.commands[cmd_name] = getattr(
-                        import_module(f"whatsapp_mcp.cli.{module}"), cmd_name.replace("-", "_")
-                    )
+                    command = getattr(import_module(f"whatsapp_mcp.cli.{module}"), cmd_name.replace("-", "_"))
+                    for one in (command, *getattr(command, "commands", {}).values()):
+                        one.context_class = _Context
+                    self.commands[cmd_name] = command
         return self.commands.get(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The whole first sentence of each, where click would cut it to one line."""
+        rows = [(name, command.get_short_help_str(limit=_SENTENCE)) for name, command in self.all().items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -79,6 +106,9 @@ class _Program(click.Group):
 
     def main(self, *arguments: Any, **named: Any) -> NoReturn:
         named["standalone_mode"] = False
+        columns = shutil.get_terminal_size().columns
+        if columns < _NARROW:
+            named["terminal_width"] = columns - 2
         if "_WHATSAPP_MCP_COMPLETE" in os.environ:  # a shell asks what could follow
             import_module("whatsapp_mcp.cli.completion")
         run(lambda: super(_Program, self).main(*arguments, **named))

@@ -11,7 +11,7 @@ import click
 from whatsapp_mcp.cli.approvals import at_terminal
 from whatsapp_mcp.cli.exits import explained
 from whatsapp_mcp.cli.options import json_option, place_options, read_settings
-from whatsapp_mcp.cli.saying import print_json
+from whatsapp_mcp.cli.saying import fitted, print_json
 from whatsapp_mcp.errors import SetupError
 
 _NOT_RUN: Final = 2
@@ -60,26 +60,29 @@ def verify(
             settings = read_settings({"data_dir": data_dir, "account": account, "endpoint": endpoint})
             check_account(settings.account_dir)
         options = VerifyOptions(simulated=simulated, yes=yes, group=group, report=report, record=record)
-        code, findings = run_verify(settings, options, _Terminal(sys.stderr if as_json else sys.stdout))
+        code, findings = run_verify(settings, options, Terminal(sys.stderr if as_json else sys.stdout))
     if as_json and findings is not None:
         print_json(report_json(findings))
     sys.exit(code)
 
 
-class _Terminal:
+class Terminal:
     """The person at standard input, who reads what goes to ``stream``."""
 
     def __init__(self, stream: TextIO) -> None:
         from whatsapp_mcp.cli.showing import console_on
 
+        self._stream = stream
         self._console = console_on(stream)
         self._asks_on_error = stream is sys.stderr
 
     def tell(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True)
+        self.mark(text, "")
 
     def mark(self, text: str, style: str) -> None:
-        self._console.print(text, style=style, soft_wrap=True)
+        for line in text.split("\n"):
+            for piece in fitted(line, self._stream):
+                self._console.print(piece, style=style, soft_wrap=True)
 
     def agrees(self, question: str) -> bool:
         try:

@@ -22,8 +22,8 @@ from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.offline.export.choice import addresses, chosen_chats, chosen_span
 from whatsapp_mcp.policy.audit_entries import AuditEntry, audit_entries
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.search.span import Span
 from whatsapp_mcp.untrusted_text import escaped
 
 _AGO: Final = re.compile(r"([0-9]{1,6})([smhdw])")

@@ -23,8 +23,8 @@ from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import NotFound, SetupError
 from whatsapp_mcp.offline.export.output import new_file
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.copying import copy_database
-from whatsapp_mcp.store.files import MESSAGE_STORE
+from whatsapp_mcp.store.engine.sqlite.copying import copy_database
+from whatsapp_mcp.store.engine.sqlite.files import MESSAGE_STORE
 from whatsapp_mcp.waiting import waits_for
 
 FORMAT: Final = 1

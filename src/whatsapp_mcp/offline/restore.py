@@ -24,9 +24,9 @@ from whatsapp_mcp.platform.files import replace as put_in_place
 from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
 from whatsapp_mcp.session_db.database import linked_device
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.copying import owner_in
-from whatsapp_mcp.store.files import archive_store
-from whatsapp_mcp.store.read.inspection import find_damage
+from whatsapp_mcp.store.engine.sqlite.copying import owner_in
+from whatsapp_mcp.store.engine.sqlite.files import archive_store
+from whatsapp_mcp.store.engine.sqlite.inspection import find_damage
 from whatsapp_mcp.waiting import waits_for
 
 SUFFIX: Final = "before-restore"

@@ -36,6 +36,14 @@ async def listen(folder: Path, accepted: Accepted, *, limit: int, write: Callabl
         OSError: no port is free, or the file cannot be written.
     """
     secret = secrets.token_hex(_SECRET // 2)
+    server = await asyncio.start_server(asking_for(secret, accepted), _HOST, 0, limit=limit, backlog=BACKLOG)
+    port = server.sockets[0].getsockname()[1]
+    write(folder / ADDRESS, address_text(port=port, secret=secret))
+    return Listener(server, folder / ADDRESS)
+
+
+def asking_for(secret: str, accepted: Accepted) -> Accepted:
+    """``accepted``, for those whose first line is the secret (64 characters); nobody else gets any answer."""
     strangers: dict[asyncio.StreamWriter, None] = {}
     """In the order in which they came."""
 
@@ -58,10 +66,7 @@ async def listen(folder: Path, accepted: Accepted, *, limit: int, write: Callabl
         else:
             writer.transport.abort()
 
-    server = await asyncio.start_server(check, _HOST, 0, limit=limit, backlog=BACKLOG)
-    port = server.sockets[0].getsockname()[1]
-    write(folder / ADDRESS, address_text(port=port, secret=secret))
-    return Listener(server, folder / ADDRESS)
+    return check
 
 
 async def connect(folder: Path, *, limit: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:

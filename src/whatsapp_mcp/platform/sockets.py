@@ -1,4 +1,4 @@
-"""How much this process has sent, whoever in it did: native code that sends tells nothing of it."""
+"""What the system knows of connections: how much this process has sent, whoever in it did; that the other end died."""
 
 from __future__ import annotations
 
@@ -31,6 +31,16 @@ def sent_since_now() -> Callable[[], float] | None:
         return float(sum(max(0, sent - before.get(key, 0)) for key, sent in _acknowledged()))
 
     return since
+
+
+def notice_death(connection: socket.socket, seconds: int) -> None:
+    """Have the system end a TCP connection whose other end does not answer for about so many seconds."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    options = {"TCP_KEEPIDLE": 1, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": seconds - 1, "TCP_USER_TIMEOUT": seconds * 1000}
+    for name, value in options.items():
+        if (option := getattr(socket, name, None)) is not None:  # not every system has all of them
+            with suppress(OSError):
+                connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _acknowledged() -> Iterator[tuple[tuple[str, str], int]]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.platform.files import REMOVABLE_WHILE_OPEN
-from whatsapp_mcp.store.files import create_private, open_untouched, store_errors
+from whatsapp_mcp.store.engine.sqlite.files import create_private, open_untouched, store_errors
 from whatsapp_mcp.untrusted_text import decoded
 
 _WHAT: Final = "the policy's book"

@@ -9,7 +9,6 @@ state ``held`` decides what becomes of it.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +16,7 @@ from whatsapp_mcp.errors import RateLimited
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.store import sends
+from whatsapp_mcp.store.database import Row, StoreConnection
 from whatsapp_mcp.store.records import DeferredSend, KeyedSend, NewDeferred
 from whatsapp_mcp.store.rows import stored_jid
 
@@ -72,13 +72,13 @@ _COLUMNS: Final = (
 )
 
 
-def find(connection: sqlite3.Connection, message_id: str, now: int) -> DeferredSend | None:
+def find(connection: StoreConnection, message_id: str, now: int) -> DeferredSend | None:
     """What is known of a message under our id. What is too late is expired, also when no process runs to note it."""
     row = connection.execute(f"SELECT {_COLUMNS} FROM deferred_sends WHERE id = ?", (message_id,)).fetchone()
     return _view(row, now) if row is not None else None
 
 
-def scheduled(connection: sqlite3.Connection, since: int, now: int) -> tuple[DeferredSend, ...]:
+def scheduled(connection: StoreConnection, since: int, now: int) -> tuple[DeferredSend, ...]:
     """What is scheduled, in the order of time, and what became of those that settled after ``since``."""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM deferred_sends WHERE caller IS NOT NULL AND (settled_at IS NULL OR settled_at >= ?)"
@@ -88,7 +88,7 @@ def scheduled(connection: sqlite3.Connection, since: int, now: int) -> tuple[Def
     return tuple(_view(row, now) for row in rows)
 
 
-def _view(row: sqlite3.Row, now: int) -> DeferredSend:
+def _view(row: Row, now: int) -> DeferredSend:
     state = DeferredState(row["state"])
     if state in (DeferredState.HELD, DeferredState.PREPARING) and row["due_at"] + row["late"] < now:
         state = DeferredState.EXPIRED
@@ -109,13 +109,13 @@ def _view(row: sqlite3.Row, now: int) -> DeferredSend:
     )
 
 
-def sent_as(connection: sqlite3.Connection, message_id: str) -> str | None:
+def sent_as(connection: StoreConnection, message_id: str) -> str | None:
     """The id under which it left."""
     row = connection.execute("SELECT sent_id FROM deferred_sends WHERE id = ?", (message_id,)).fetchone()
     return row[0] if row else None
 
 
-def finish(connection: sqlite3.Connection, key: str, result: str, now: int) -> None:
+def finish(connection: StoreConnection, key: str, result: str, now: int) -> None:
     """What was leaving under this key was sent, if it was a message that was held. ``result``: see ``sends.finish``."""
     connection.execute(
         "UPDATE deferred_sends SET state = 'sent', sent_id = json_extract(?, '$.message_id'), command = NULL,"
@@ -127,7 +127,7 @@ def finish(connection: sqlite3.Connection, key: str, result: str, now: int) -> N
 class DeferredSends:
     """What the session process does with them, inside one transaction of the writer."""
 
-    def __init__(self, connection: sqlite3.Connection, now: int) -> None:
+    def __init__(self, connection: StoreConnection, now: int) -> None:
         """``now``: milliseconds since 1970."""
         self._connection = connection
         self._now = now

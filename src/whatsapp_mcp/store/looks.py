@@ -5,21 +5,21 @@ It stands beside the messages, because its arrival numbers are theirs: erased wi
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.records import Look
 
 KEPT: Final = 200
 """Callers that are remembered; the names of clients are their own choice."""
 
 
-def find(connection: sqlite3.Connection, caller: str) -> Look | None:
+def find(connection: StoreConnection, caller: str) -> Look | None:
     row = connection.execute("SELECT arrival, looked_at FROM looks WHERE caller = ?", (caller,)).fetchone()
     return Look(*row) if row else None
 
 
-def keep(connection: sqlite3.Connection, caller: str, look: Look) -> None:
+def keep(connection: StoreConnection, caller: str, look: Look) -> None:
     """Never back: of two conversations that catch up at once, the later look stays."""
     connection.execute(
         "INSERT INTO looks (caller, arrival, looked_at) VALUES (?, ?, ?) ON CONFLICT (caller) DO UPDATE"

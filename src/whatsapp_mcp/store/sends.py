@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.records import KeyedSend
 
 KEPT: Final = 24 * 60 * 60 * 1000
 """Milliseconds for which a key is remembered at most."""
 
 
-def find(connection: sqlite3.Connection, key: str, now: int, kept: int = KEPT) -> KeyedSend | None:
+def find(connection: StoreConnection, key: str, now: int, kept: int = KEPT) -> KeyedSend | None:
     """What stands under a key, unless that is older than ``kept``. ``now``: milliseconds since 1970."""
     row = connection.execute(
         "SELECT fingerprint, result, message, started_at FROM sends WHERE key = ? AND (started_at > ?"
@@ -22,7 +22,7 @@ def find(connection: sqlite3.Connection, key: str, now: int, kept: int = KEPT) -
 
 
 def claim(
-    connection: sqlite3.Connection, key: str, fingerprint: str, message: bytes, now: int, kept: int = KEPT
+    connection: StoreConnection, key: str, fingerprint: str, message: bytes, now: int, kept: int = KEPT
 ) -> KeyedSend | None:
     """Take a key that is free; what stands under it if it is not. Forgets all keys that are older than a day."""
     connection.execute("DELETE FROM sends WHERE started_at <= ?", (now - KEPT,))
@@ -32,11 +32,11 @@ def claim(
     return earlier
 
 
-def finish(connection: sqlite3.Connection, key: str, result: str, now: int) -> None:
+def finish(connection: StoreConnection, key: str, result: str, now: int) -> None:
     """The message was sent; ``result`` is what the caller of this key gets from now on."""
     connection.execute("UPDATE sends SET result = ?, message = NULL, started_at = ? WHERE key = ?", (result, now, key))
 
 
-def release(connection: sqlite3.Connection, key: str) -> None:
+def release(connection: StoreConnection, key: str) -> None:
     """Nothing was sent: the key is free again. One under which something was sent stays."""
     connection.execute("DELETE FROM sends WHERE key = ? AND result IS NULL", (key,))

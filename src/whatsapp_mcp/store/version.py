@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.errors import StoreError, StoreUnusable
+from whatsapp_mcp.whereabouts import Whereabouts
 
 MIGRATIONS: Final = (
     "first_tables",
@@ -23,36 +22,24 @@ MIGRATIONS: Final = (
     "scheduled_sends",
     "prepared_sends",
 )
-"""Names of all migrations, in order; they are in ``schema``."""
+"""Names of all migrations, in order; they are in the ``tables`` of each engine."""
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)
-"""``PRAGMA user_version`` of a store on which all of them ran."""
+"""Of a store on which all of them ran."""
 
 
-def schema_version(connection: sqlite3.Connection, path: Path) -> int:
-    """Number of migrations that ran; 0 for a new file.
-
-    Raises:
-        StoreError: a newer program wrote the store.
-    """
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > SCHEMA_VERSION:
-        raise newer_store(path, f"schema {version}, this program knows {SCHEMA_VERSION}")
-    return version
-
-
-def older_store(path: Path, version: int) -> StoreError:
+def older_store(where: Whereabouts, version: int) -> StoreError:
     return StoreError(
-        f"the message store {path} is of an older version of whatsapp-web-mcp (schema {version})",
+        f"the message store {where} is of an older version of whatsapp-web-mcp (schema {version})",
         next_step="It is brought up to date when the session starts: call again in a few seconds. Without a server, "
         "`whatsapp-mcp reindex` does it.",
-        details={"path": str(path)},
+        details={"path": str(where)},
     )
 
 
-def newer_store(path: Path, detail: str) -> StoreError:
+def newer_store(where: Whereabouts, detail: str) -> StoreError:
     return StoreUnusable(
-        f"the message store {path} was written by a newer version of whatsapp-web-mcp ({detail})",
-        next_step="Upgrade (`whatsapp-mcp upgrade-check` says how). Nothing was changed in the file.",
-        details={"path": str(path)},
+        f"the message store {where} was written by a newer version of whatsapp-web-mcp ({detail})",
+        next_step="Upgrade (`whatsapp-mcp upgrade-check` says how). Nothing was changed in it.",
+        details={"path": str(where)},
     )

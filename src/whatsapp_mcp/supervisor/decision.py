@@ -11,7 +11,7 @@ from whatsapp_mcp.pipe.ledger import ON_REQUEST, Ledger
 from whatsapp_mcp.pipe.lines import Ended, EndReason
 from whatsapp_mcp.session_db.database import linked_device, remove_session
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.files import remove_store
+from whatsapp_mcp.store.engine.sqlite.files import remove_store
 
 _STAYS_DOWN: Final[dict[EndReason, SessionState]] = {
     "logged_out": SessionState.LOGGED_OUT,

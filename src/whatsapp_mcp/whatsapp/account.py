@@ -59,6 +59,7 @@ class Account:
         """``downloads``: the way to the media hosts; None: files of messages cannot be had."""
         self._client = client
         self._downloads = downloads
+        self._own: Jid | None = None
 
     def device(self) -> Device:
         """Raises NotLoggedIn when no account is linked."""
@@ -72,6 +73,12 @@ class Account:
             business_name=me.BussinessName,
             platform=me.Platform,
         )
+
+    def own_number(self) -> Jid:
+        """The address that stays the same as long as this process lasts. Raises NotLoggedIn like ``device``."""
+        if self._own is None:
+            self._own = self.device().jid.bare
+        return self._own
 
     def pair_phone(self, digits: str) -> str:
         """Ask for a pairing code for the account with this number; to be entered on the phone within 160 seconds."""

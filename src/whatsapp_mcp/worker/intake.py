@@ -11,7 +11,7 @@ from uuid import uuid4
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.pipe.lines import Notice
-from whatsapp_mcp.store.files import check_space, journal_path
+from whatsapp_mcp.store.engine.sqlite.files import check_space, journal_path
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.account import Account

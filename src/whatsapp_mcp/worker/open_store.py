@@ -14,7 +14,7 @@ from whatsapp_mcp.models.changes import Change, Live, MessageReceived
 from whatsapp_mcp.models.content import Content
 from whatsapp_mcp.models.views import SealedStatement, StoredMessage
 from whatsapp_mcp.pipe.lines import Ended, Notice, Stored
-from whatsapp_mcp.store.files import archive_store, check_space, is_the_files_fault
+from whatsapp_mcp.store.engine.sqlite.files import archive_store, check_space, is_the_files_fault
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.records import Settled
 from whatsapp_mcp.store.write.writer import StoreWriter
@@ -90,6 +90,20 @@ class OpenStore:
                 self._end(error)
             self._failed = True
         return not self._failed
+
+    def commit_with(self, changes: Sequence[Change]) -> None:
+        """Store changes that were not collected after all that were: in one commit, if nothing is wrong with any.
+
+        Raises:
+            Exception: ``changes`` could not be stored; what was collected is, or stays collected.
+        """
+        if self._collected:
+            with suppress(Exception):  # whose fault it is shows when they are stored one after the other
+                self.commit([*self._collected, *changes])
+                self._collected = []
+                return
+            self.flush()
+        self.commit(changes)
 
     def commit_collected(self) -> None:
         """What cannot be stored for a reason of its own costs nothing but itself. Raises StoreError when the file is at

@@ -51,7 +51,7 @@ class Sends:
             OutcomeUnknown: it may have been sent, now or under this key before.
             WhatsAppMcpError: nothing was sent, and the key is free.
         """
-        own = self._account.device().jid.bare
+        own = self._account.own_number()
         if not chat.is_newsletter:  # where everybody could read it
             give_secret(message)
         if key is None:
@@ -88,7 +88,7 @@ class Sends:
             OutcomeUnknown: it may have been sent.
             WhatsAppMcpError: if it was not sent, it is held as before.
         """
-        own = self._account.device().jid.bare
+        own = self._account.own_number()
         if not chat.is_newsletter:
             give_secret(message)
         raw = message.SerializeToString()
@@ -134,7 +134,7 @@ class Sends:
         number = self._account.number_of(chat) if chat.is_lid else None
         sent = SentMessage(message_id=message_id, chat=chat, timestamp=stood.started_at // 1000 * 1000)
         message = load_message(stood.message or b"")
-        result = self._record(number or chat, message, self._account.device().jid.bare, sent, key)
+        result = self._record(number or chat, message, self._account.own_number(), sent, key)
         return result.model_copy(update={"repeated": True})
 
     def _record(

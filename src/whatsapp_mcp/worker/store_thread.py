@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 from whatsapp_mcp.models.changes import Change, Live
@@ -20,10 +22,14 @@ from whatsapp_mcp.worker.open_store import OpenStore
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+U = TypeVar("U")
 COMMAND_WAIT: Final = 10.0
 """Seconds a command waits for the store thread; commits take milliseconds."""
 MAX_BATCH: Final = 500
 """Events committed together when many wait."""
+RECEIPTS_WAIT: Final = 0.01
+"""Seconds for which receipts wait for more of them: several people and devices confirm the same message, and one commit
+for all of them is enough."""
 MOST_COLLECTED: Final = 5_000
 """Changes after which is committed whatever waits: one event of a history has thousands."""
 
@@ -39,6 +45,13 @@ class _Event:
 @dataclass(frozen=True, slots=True)
 class _Work:
     run: Callable[[StoreWriter], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """That did not come as an event. They are committed together with the events before them."""
+
+    store: Callable[[OpenStore], None]
 
 
 class StoreThread:
@@ -62,7 +75,7 @@ class StoreThread:
         self._translate = translate
         self._tell = tell
         self._order = threading.Lock()
-        self._queue: queue.SimpleQueue[_Event | _Work | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Event | _Work | _Changes | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name="store", daemon=True)
 
     def recover(self) -> int:
@@ -108,16 +121,7 @@ class StoreThread:
     def run(self, work: Callable[[StoreWriter], T]) -> Future[T]:
         """Do something with the store, after all events handed over before."""
         future: Future[T] = Future()
-
-        def run(writer: StoreWriter) -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                future.set_result(work(writer))
-            except Exception as error:
-                future.set_exception(error)
-
-        self._queue.put(_Work(run))
+        self._queue.put(_Work(partial(_settle, future, work)))
         return future
 
     def run_now(self, work: Callable[[StoreWriter], T]) -> T:
@@ -126,7 +130,9 @@ class StoreThread:
 
     def apply(self, changes: Sequence[Change]) -> Future[None]:
         """Store changes that did not come as an event (a message of ours)."""
-        return self.run(lambda _writer: self._store.commit(changes))
+        future: Future[None] = Future()
+        self._queue.put(_Changes(partial(_settle, future, lambda store: store.commit_with(changes))))
+        return future
 
     def apply_now(self, *changes: Change) -> None:
         """The same, and wait until it is on the disk. Raises StoreError."""
@@ -140,18 +146,23 @@ class StoreThread:
 
     def _loop(self) -> None:
         events: list[_Event] = []
+        until = 0.0
         while True:
             try:
-                item = self._queue.get(block=not events)
+                item = self._queue.get(timeout=max(0.0, until - time.monotonic()) if events else None)
             except queue.Empty:  # nothing else waits: commit what came
                 self._store_events(events)
                 events = []
                 continue
             if isinstance(item, _Event):
+                if item.code != EventCode.RECEIPT:
+                    until = 0.0
+                elif not events:
+                    until = time.monotonic() + RECEIPTS_WAIT
                 events.append(item)
                 if len(events) < MAX_BATCH:
                     continue
-            self._store_events(events)
+            self._store_events(events, item if isinstance(item, _Changes) else None)
             events = []
             if isinstance(item, _Work):
                 item.run(self._store.writer)
@@ -160,7 +171,7 @@ class StoreThread:
         self._store.close()
         self._journal.close()
 
-    def _store_events(self, events: list[_Event]) -> None:
+    def _store_events(self, events: list[_Event], changes: _Changes | None = None) -> None:
         noted = 0
         for event in events:
             self._read(event.code, event.payload)
@@ -168,6 +179,8 @@ class StoreThread:
             if self._store.collected >= MOST_COLLECTED and self._store.flush():
                 self._journal.stored(noted)
                 noted = 0
+        if changes is not None:
+            changes.store(self._store)
         if self._store.flush():
             self._journal.stored(noted)
 
@@ -182,3 +195,13 @@ class StoreThread:
                 self._tell(one)
             else:
                 self._store.collect([one if code == EventCode.HISTORY_SYNC else Live(one)])
+
+
+def _settle(future: Future[T], work: Callable[[U], T], given: U) -> None:
+    """Do it, unless nobody waits for it any more."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(work(given))
+    except Exception as error:
+        future.set_exception(error)

@@ -15,7 +15,7 @@ from whatsapp_mcp.models.notices import jids_in
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Device
 from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged, TypingSeen
-from whatsapp_mcp.store.files import is_the_files_fault
+from whatsapp_mcp.store.engine.sqlite.files import is_the_files_fault
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import MessageEvent, changes_from_event

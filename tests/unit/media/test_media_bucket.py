@@ -6,7 +6,7 @@ import hashlib
 import http.server
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -159,7 +159,7 @@ def test_an_address_opens_the_file_as_an_attachment(bucket: str, tmp_path: Path)
 def test_an_account_that_is_renamed_takes_its_media_along(bucket: str, tmp_path: Path) -> None:
     media, renamed = of_account(bucket), of_account(bucket, "work")
     media.keep(fetched(tmp_path), which())
-    media.copy_all_to(renamed)
+    media.copy_all_to(renamed.where)
     media.remove_all()
     assert (media.find(which()), renamed.find(which()) is not None) == (None, True)
 
@@ -209,12 +209,9 @@ def answering(status: int, code: str, pause: threading.Event | None = None) -> I
 
 
 @pytest.fixture
-def variables(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name, value in VARIABLES.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(bucket_access, "RETRIES", 1)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    return monkeypatch
+def variables(aws: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    aws.setattr(bucket_access, "RETRIES", 1)
+    return aws
 
 
 @pytest.mark.parametrize(
@@ -235,7 +232,11 @@ def test_what_the_store_refuses_is_said_in_our_words(
     with answering(status, code) as url:
         variables.setenv("AWS_ENDPOINT_URL", url)
         media = of_account("some-bucket")
-        for work in (lambda: media.keep(fetched(tmp_path), which()), lambda: list(media.listed())):
+        works: tuple[Callable[[], object], ...] = (
+            lambda: media.keep(fetched(tmp_path), which()),
+            lambda: list(media.listed()),
+        )
+        for work in works:
             with pytest.raises(StoreError, match=said) as raised:
                 work()
             assert step in raised.value.next_step
@@ -246,7 +247,9 @@ def test_what_the_store_refuses_is_said_in_our_words(
 
 def test_a_store_that_cannot_be_reached(variables: pytest.MonkeyPatch, tmp_path: Path) -> None:
     variables.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    for work in (lambda: of_account("some-bucket").find(which()), lambda: of_account("some-bucket").remove([which()])):
+    media = of_account("some-bucket")
+    works: tuple[Callable[[], object], ...] = (lambda: media.find(which()), lambda: media.remove([which()]))
+    for work in works:
         with pytest.raises(StoreError, match="does not answer") as raised:
             work()
         assert "AWS_ENDPOINT_URL" in raised.value.next_step

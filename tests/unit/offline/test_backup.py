@@ -24,8 +24,8 @@ from whatsapp_mcp.pipe.control import Vacuum
 from whatsapp_mcp.platform.files import replace
 from whatsapp_mcp.policy.book import PolicyBook
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.copying import copy_database
-from whatsapp_mcp.store.files import RESERVE
+from whatsapp_mcp.store.engine.sqlite.copying import copy_database
+from whatsapp_mcp.store.engine.sqlite.files import RESERVE
 from whatsapp_mcp.store.version import SCHEMA_VERSION
 from whatsapp_mcp.webhooks.progress import Standing, read_progress
 
@@ -316,7 +316,7 @@ def test_a_running_session_process_does_it(settings: Settings) -> None:
 
 
 def test_without_room_it_is_left_as_it_is(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whatsapp_mcp.store.files.RESERVE", RESERVE + 10**18)
+    monkeypatch.setattr("whatsapp_mcp.store.engine.sqlite.files.RESERVE", RESERVE + 10**18)
     result = run("vacuum", "--data-dir", settings.data_dir)
     assert result.exit_code == 1
     assert "cannot be written anew" in result.stderr

@@ -51,9 +51,9 @@ from whatsapp_mcp.models.content import Content, MessageKind, Quote
 from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.models.notices import Happening, Notice
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.files import remove_store
+from whatsapp_mcp.store.engine.sqlite.files import remove_store
 from whatsapp_mcp.store.read import exporting
-from whatsapp_mcp.store.read.conditions import Span
+from whatsapp_mcp.store.search.span import Span
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ import pytest
 from tests.unit.store.build import ANA, BORIS, ME, Store, message
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.models.changes import IdentityLearned
-from whatsapp_mcp.store import connections, files
-from whatsapp_mcp.store.files import archive_store, check_space, journal_path, remove_store
+from whatsapp_mcp.store.engine.sqlite import files, snapshots
+from whatsapp_mcp.store.engine.sqlite.files import archive_store, check_space, journal_path, remove_store
 from whatsapp_mcp.store.journal import SIZE, Journal
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.version import MIGRATIONS, SCHEMA_VERSION
@@ -87,9 +87,9 @@ def test_a_reader_holds_no_file_open_that_could_not_be_removed_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on Windows: a logout deletes the store, and other servers read it."""
-    monkeypatch.setattr(connections, "REMOVABLE_WHILE_OPEN", False)
+    monkeypatch.setattr(snapshots, "REMOVABLE_WHILE_OPEN", False)
     Store(tmp_path / "messages.db").close()
-    reader = connections.ReadConnections(tmp_path / "messages.db")
+    reader = snapshots.ReadConnections(tmp_path / "messages.db")
     with reader.snapshot() as connection:
         assert connection is not None
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):

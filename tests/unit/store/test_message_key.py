@@ -31,8 +31,8 @@ from whatsapp_mcp.models.changes import Change, IdentityLearned, PlaceholderRede
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 from whatsapp_mcp.models.views import Message
-from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.exporting import exported_messages
+from whatsapp_mcp.store.search.span import Span
 
 OF_ANA = message("X", 1, "of ana", chat=GROUP, sender=ANA)
 OF_BORIS = message("X", 2, "of boris", chat=GROUP, sender=BORIS)

@@ -31,8 +31,8 @@ from whatsapp_mcp.models.changes import Change, MessageReceived, PlaceholderRede
 from whatsapp_mcp.models.content import LOST, QUOTED_TEXT, Content, MediaInfo, MessageKind, Quote
 from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 from whatsapp_mcp.models.views import Message, NamedPerson, QuotedMessage, StoredMessage
-from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.exporting import exported_messages
+from whatsapp_mcp.store.search.span import Span
 
 
 def only(store: Store, chat: Jid = ANA) -> Message:

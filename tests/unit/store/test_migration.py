@@ -15,13 +15,13 @@ from whatsapp_mcp.models.changes import IdentityLearned
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.views import FOR_EVER
-from whatsapp_mcp.store.files import open_for_writing
-from whatsapp_mcp.store.read.conditions import Span
+from whatsapp_mcp.store.engine.sqlite.files import open_for_writing
+from whatsapp_mcp.store.engine.sqlite.tables import migrations
 from whatsapp_mcp.store.read.exporting import exported_messages
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.rows import place_of
+from whatsapp_mcp.store.search.span import Span
 from whatsapp_mcp.store.version import SCHEMA_VERSION
-from whatsapp_mcp.store.write.schema import migrations
 
 WRITTEN = Path(__file__).with_name("schema_1.db.gz")
 """By the program whose only migration was ``first_tables``."""

@@ -39,8 +39,8 @@ from whatsapp_mcp.pipe.pieces import MAX_LINE
 from whatsapp_mcp.pipe.side_login import RemoveGroupPicture
 from whatsapp_mcp.platform.endpoint import connect
 from whatsapp_mcp.qr_picture import qr_picture
-from whatsapp_mcp.store import files
-from whatsapp_mcp.store.files import journal_path
+from whatsapp_mcp.store.engine.sqlite import files
+from whatsapp_mcp.store.engine.sqlite.files import journal_path
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import Pauses

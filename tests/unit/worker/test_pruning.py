@@ -13,13 +13,16 @@ import pytest
 
 from tests.unit.store.build import ANA, PHOTO
 from tests.unit.waiting import soon
+from whatsapp_mcp.buckets import BucketPrefix
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.media import downloads
 from whatsapp_mcp.media.received.folder import MediaFolder
+from whatsapp_mcp.media.received.opening import received_media
 from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.models.content import Content, MessageKind
+from whatsapp_mcp.models.downloaded import DownloadedFile
 from whatsapp_mcp.pipe.lines import Notice
-from whatsapp_mcp.store.files import journal_path
+from whatsapp_mcp.store.engine.sqlite.files import journal_path
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.write.writer import StoreWriter
@@ -44,11 +47,17 @@ def photo(message_id: str, days: float) -> MessageReceived:
     )
 
 
+def path_of(writer: StoreWriter) -> Path:
+    where = writer.where
+    assert isinstance(where, Path)
+    return where
+
+
 @asynccontextmanager
 async def pruned(writer: StoreWriter) -> AsyncIterator[StoreThread]:
     told: list[Notice] = []
-    journal = Journal(journal_path(writer._path))
-    store = OpenStore(writer._path, journal, told.append, open_writer=lambda _: writer)
+    journal = Journal(journal_path(path_of(writer)))
+    store = OpenStore(path_of(writer), journal, told.append, open_writer=lambda _: writer)
     thread = StoreThread(store, journal, lambda _code, _payload: [], told.append)
     thread.start()
     task = asyncio.create_task(keep_pruned(thread))
@@ -100,6 +109,40 @@ async def test_a_file_that_stays_does_not_keep_its_message(
         await soon(lambda: reader.messages(ANA, limit=9, offset=0).total == 0)
     assert "stays" in caplog.text
     reader.close()
+
+
+def of_photo(message_id: str) -> DownloadedFile:
+    return DownloadedFile(ANA, message_id, PHOTO.mimetype, PHOTO.file_name, PHOTO.file_sha256)
+
+
+async def test_files_in_a_bucket_go_with_their_messages(tmp_path: Path, bucket: str) -> None:
+    store, media = tmp_path / "messages.db", received_media(BucketPrefix(bucket, "default"))
+    writer = StoreWriter(store)
+    writer.apply([photo("OLD", 31), photo("LOST", 32), photo("NEW", 29)])
+    writer.close()
+    for message_id in ("OLD", "NEW"):
+        draft = downloads.draft(tmp_path / "outgoing")
+        draft.write_bytes(b"x")
+        await asyncio.to_thread(media.keep, draft, of_photo(message_id))
+    reader = StoreReader(store)
+    async with pruned(StoreWriter(store, retention=policy(30, media))):
+        await soon(lambda: reader.messages(ANA, limit=9, offset=0).total == 1)
+    assert await asyncio.to_thread(media.find, of_photo("OLD")) is None
+    assert await asyncio.to_thread(media.find, of_photo("NEW")) is not None
+    reader.close()
+
+
+async def test_while_a_bucket_cannot_be_reached_messages_stay(
+    tmp_path: Path, aws: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    aws.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    store, media = tmp_path / "messages.db", received_media(BucketPrefix("nobody-listens", "default"))
+    writer = StoreWriter(store)
+    writer.apply([photo("OLD", 31)])
+    writer.close()
+    async with pruned(StoreWriter(store, retention=policy(30, media))) as thread:
+        await soon(lambda: "AWS" in caplog.text or "does not answer" in caplog.text)
+        assert await asyncio.wrap_future(thread.run(lambda writer: writer.find("OLD", ANA))) is not None
 
 
 @pytest.mark.parametrize("failure", [StoreError("disk full"), ValueError("nobody thought of it")])

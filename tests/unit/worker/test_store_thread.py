@@ -20,6 +20,7 @@ from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged, Stored
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.write.writer import StoreWriter
+from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.worker import store_thread
 from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.store_thread import StoreThread
@@ -163,6 +164,56 @@ def test_what_waits_is_committed_together(bench: Bench) -> None:
     bench.writer.go_on.set()
     wait_until(lambda: len(bench.writer.stored) == 4)
     assert bench.writer.commits == [["held"], ["a", "b", "c"]]
+
+
+def test_changes_of_ours_are_committed_with_the_events_before_them(bench: Bench) -> None:
+    bench.hold()
+    bench.events("a", "b")
+    applied = bench.thread.apply([named("ours")])
+    bench.writer.go_on.set()
+    result(applied)
+    assert bench.writer.commits == [["held"], ["a", "b", "ours"]]
+
+
+def test_changes_of_ours_that_cannot_be_stored_cost_the_events_before_them_nothing(bench: Bench) -> None:
+    bench.hold()
+    bench.events("a", "b")
+    applied = bench.thread.apply([named("ours")])
+    bench.writer.refused = "ours"
+    bench.writer.go_on.set()
+    with pytest.raises(ValueError, match="cannot be stored"):
+        result(applied)
+    assert bench.writer.stored == ["held", "a", "b"]
+    assert bench.failures.empty()
+
+
+def test_an_event_that_cannot_be_stored_costs_changes_of_ours_nothing(bench: Bench) -> None:
+    bench.hold()
+    bench.events("a", "b")
+    applied = bench.thread.apply([named("ours")])
+    bench.writer.refused = "a"
+    bench.writer.go_on.set()
+    result(applied)
+    assert bench.writer.stored == ["held", "b", "ours"]
+    assert bench.failures.empty()
+
+
+def test_receipts_wait_for_more_of_them_and_nothing_waits_for_receipts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_thread, "RECEIPTS_WAIT", WAIT)
+    for receipt in (b"a", b"b"):
+        bench.thread.put_event(EventCode.RECEIPT, receipt)
+    result(bench.thread.apply([named("ours")]))
+    bench.thread.put_event(EventCode.RECEIPT, b"c")
+    bench.events("d")
+    wait_until(lambda: len(bench.writer.stored) == 5)
+    assert bench.writer.commits == [["a", "b", "ours"], ["c", "d"]]
+
+
+def test_receipts_do_not_wait_for_ever(bench: Bench) -> None:
+    bench.thread.put_event(EventCode.RECEIPT, b"a")
+    assert bench.announced.get(timeout=WAIT) == 1
 
 
 def test_batches_have_an_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,13 +143,15 @@ class MediaBucket:
         return str(self.where)
 
     def find(self, which: DownloadedFile) -> BucketFile | None:
-        name = _name(which)
         try:
-            with told(self.where, "looked for"):
-                size = obstore.head(self.store, name)["size"]
+            return self.named(_name(which), which.sha256)
         except NotThere:
             return None
-        return BucketFile(name, size, which.sha256, self)
+
+    def named(self, name: str, sha256: bytes | None = None) -> BucketFile:
+        """Raises NotThere, StoreError."""
+        with told(self.where, "looked for"):
+            return BucketFile(name, obstore.head(self.store, name)["size"], sha256, self)
 
     def keep(self, fetched: Path, which: DownloadedFile) -> BucketFile:
         name, size = _name(which), fetched.stat().st_size
@@ -185,14 +187,13 @@ class MediaBucket:
         for chunk in self._chunks():
             self._delete(self.store, [one["path"] for one in chunk])
 
-    def copy_all_to(self, other: MediaBucket) -> None:
-        """All that is there, to another prefix of the same bucket, within the store. What has the same name there is
-        the same."""
+    def copy_all_to(self, other: BucketPrefix) -> None:
+        """Within the store, to another prefix of the same bucket. What has the same name there is the same."""
         whole = bucket_access.opened(BucketPrefix(self.where.bucket, ""))
         for chunk in self._chunks():
             for one in chunk:
                 with told(self.where, "copied"):
-                    obstore.copy(whole, f"{self.where.prefix}/{one['path']}", f"{other.where.prefix}/{one['path']}")
+                    obstore.copy(whole, f"{self.where.prefix}/{one['path']}", f"{other.prefix}/{one['path']}")
 
     def _chunks(self) -> Iterator[list[ObjectMeta]]:
         listing = obstore.list(self.store, chunk_size=_AT_ONCE)

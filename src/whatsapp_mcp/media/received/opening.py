@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from whatsapp_mcp.buckets import BucketPrefix
+from whatsapp_mcp.buckets import SCHEME, BucketPrefix, prefix_from
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.extras import S3
-from whatsapp_mcp.media.received.folder import MediaFolder
-from whatsapp_mcp.media.received.place import ReceivedMedia
+from whatsapp_mcp.media.received.folder import FolderFile, MediaFolder
+from whatsapp_mcp.media.received.place import ReceivedFile, ReceivedMedia
 
 
 @cache
@@ -30,3 +30,25 @@ def received_media(where: Path | BucketPrefix) -> ReceivedMedia:
     from whatsapp_mcp.media.received.bucket import MediaBucket  # with its library, which few have
 
     return MediaBucket.at(where)
+
+
+def file_at(where: str) -> ReceivedFile:
+    """What `ReceivedFile.where` said. Raises StoreError: it is not there, or cannot be reached."""
+    if not where.startswith(SCHEME):
+        return FolderFile(Path(where))
+    from whatsapp_mcp.media.received.bucket import MediaBucket
+
+    place, _, name = where.rpartition("/")
+    return MediaBucket.at(prefix_from(place)).named(name)
+
+
+def copy_media(old: Path | BucketPrefix, new: Path | BucketPrefix) -> None:
+    """For an account that gets another name. A folder moves with the account.
+
+    Raises:
+        SetupError, StoreError: as of what ``received_media`` gives.
+    """
+    if isinstance(old, BucketPrefix) and isinstance(new, BucketPrefix):
+        from whatsapp_mcp.media.received.bucket import MediaBucket
+
+        MediaBucket.at(old).copy_all_to(new)

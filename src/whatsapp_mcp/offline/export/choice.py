@@ -12,9 +12,9 @@ from whatsapp_mcp.clock import local
 from whatsapp_mcp.errors import AmbiguousRecipient, InvalidArgument, NotFound
 from whatsapp_mcp.jid import GROUP, LID, NEWSLETTER, USER, Jid
 from whatsapp_mcp.phone_number import parse_number
-from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import NamedTarget
+from whatsapp_mcp.store.search.span import Span
 from whatsapp_mcp.untrusted_text import clean_text
 
 _DIGITS: Final = re.compile(r"[0-9]+(-[0-9]+)?")

@@ -14,9 +14,9 @@ from whatsapp_mcp.offline.export.choice import chosen_chats, chosen_span
 from whatsapp_mcp.offline.export.output import new_file
 from whatsapp_mcp.offline.export.rows import json_line
 from whatsapp_mcp.offline.export.transcript import transcript
-from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.exporting import ExportedMessage, exported_messages
 from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.search.span import Span
 from whatsapp_mcp.waiting import Wait, waits_for
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.delivery import DeliveryStatus
+from whatsapp_mcp.store.database import Row, StoreConnection
 from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.records import ChatFacts
 from whatsapp_mcp.store.rows import RANK, stored_jid
@@ -40,13 +40,13 @@ written all the same. ``main``: judged is by all there is, also on a connection 
 _AT_ONCE: Final = 500
 
 
-def chat_facts(connection: sqlite3.Connection, jid: Jid) -> ChatFacts:
+def chat_facts(connection: StoreConnection, jid: Jid) -> ChatFacts:
     """Of an address in any form; of one that was never seen, that nothing is known of it."""
     row = connection.execute(f"{_FACTS} WHERE entities.id = ?", (find_entity(connection, jid),)).fetchone()
     return ChatFacts(jid.bare) if row is None else _facts(row)
 
 
-def facts_of(connection: sqlite3.Connection, entities: Iterable[int]) -> Iterator[tuple[int, ChatFacts]]:
+def facts_of(connection: StoreConnection, entities: Iterable[int]) -> Iterator[tuple[int, ChatFacts]]:
     """Of some entities."""
     wanted = sorted(entities)
     for start in range(0, len(wanted), _AT_ONCE):
@@ -55,17 +55,17 @@ def facts_of(connection: sqlite3.Connection, entities: Iterable[int]) -> Iterato
         yield from _each(connection.execute(query, some).fetchall())
 
 
-def facts_of_all(connection: sqlite3.Connection) -> Iterator[tuple[int, ChatFacts]]:
+def facts_of_all(connection: StoreConnection) -> Iterator[tuple[int, ChatFacts]]:
     """Of all entities."""
     yield from _each(connection.execute(_FACTS).fetchall())
 
 
-def _each(rows: Sequence[sqlite3.Row]) -> Iterator[tuple[int, ChatFacts]]:
+def _each(rows: Sequence[Row]) -> Iterator[tuple[int, ChatFacts]]:
     for row in rows:
         yield row["id"], _facts(row)
 
 
-def _facts(row: sqlite3.Row) -> ChatFacts:
+def _facts(row: Row) -> ChatFacts:
     jid, lid = row["jid"], row["lid"]
     others = [text for text in (row["addresses"] or "").split() if text not in (jid, lid)]
     return ChatFacts(

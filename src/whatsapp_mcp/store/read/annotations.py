@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.views import Reaction, ReceiptView
+from whatsapp_mcp.store.database import Row, StoreConnection
 from whatsapp_mcp.store.rows import stored_jid
 
 Id = tuple[int, str]
@@ -53,13 +53,13 @@ def known_as(jid: Jid, name: str | None) -> str | None:
     return name or (f"+{jid.user}" if jid.server == USER and jid.user else None)
 
 
-def reactions(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[Reaction, ...]]:
+def reactions(connection: StoreConnection, wanted: Sequence[Key]) -> dict[Key, tuple[Reaction, ...]]:
     """The last reaction of each person, those taken back left out."""
     latest = latest_of(rows_about(connection, _REACTIONS, ids_of(wanted), address="sender"))
     return {message: tuple(_reactions(people.values())) for message, people in latest.items()}
 
 
-def message_labels(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[str, ...]]:
+def message_labels(connection: StoreConnection, wanted: Sequence[Key]) -> dict[Key, tuple[str, ...]]:
     """Names of the labels, in alphabetical order."""
     found: dict[Key, dict[str, str]] = {}
     if wanted and _any_labels(connection):
@@ -71,7 +71,7 @@ def message_labels(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dic
     return {key: tuple(name for _, name in sorted(names.items(), key=_by_name)) for key, names in found.items()}
 
 
-def chat_labels(connection: sqlite3.Connection, wanted: Collection[int]) -> dict[int, tuple[str, ...]]:
+def chat_labels(connection: StoreConnection, wanted: Collection[int]) -> dict[int, tuple[str, ...]]:
     """Names of the labels, in alphabetical order; ``wanted``: entities of chats."""
     found: dict[int, tuple[str, ...]] = {}
     if wanted and _any_labels(connection):
@@ -81,7 +81,7 @@ def chat_labels(connection: sqlite3.Connection, wanted: Collection[int]) -> dict
     return found
 
 
-def receipts(connection: sqlite3.Connection, wanted: Sequence[Id]) -> dict[Id, tuple[ReceiptView, ...]]:
+def receipts(connection: StoreConnection, wanted: Sequence[Id]) -> dict[Id, tuple[ReceiptView, ...]]:
     """Of other people, for our own messages, in the order in which they got the message."""
     found: dict[Id, tuple[ReceiptView, ...]] = {}
     for row in rows_about(connection, _RECEIPTS, wanted, address="sender"):
@@ -97,9 +97,7 @@ def receipts(connection: sqlite3.Connection, wanted: Sequence[Id]) -> dict[Id, t
     return found
 
 
-def rows_about(
-    connection: sqlite3.Connection, sql: str, wanted: Sequence[Id], *, address: str = ""
-) -> Iterable[sqlite3.Row]:
+def rows_about(connection: StoreConnection, sql: str, wanted: Sequence[Id], *, address: str = "") -> Iterable[Row]:
     """Rows of ``sql``, in which ``{wanted}`` stands for these ids and ``{address}`` for a column."""
     if not wanted:
         return ()
@@ -118,7 +116,7 @@ def ids_of(wanted: Iterable[Key]) -> list[Id]:
     return [(chat, message_id) for chat, message_id, _ in wanted]
 
 
-def key_of(row: sqlite3.Row) -> Key:
+def key_of(row: Row) -> Key:
     return row["chat"], row["message_id"], row["author"]
 
 
@@ -126,14 +124,14 @@ def _by_name(label: tuple[str, str]) -> tuple[str, str]:
     return label[1], label[0]
 
 
-def _any_labels(connection: sqlite3.Connection) -> bool:
+def _any_labels(connection: StoreConnection) -> bool:
     """Only business accounts have labels: most need not look for any."""
     return connection.execute("SELECT 1 FROM labels LIMIT 1").fetchone() is not None
 
 
-def latest_of(rows: Iterable[sqlite3.Row]) -> dict[Key, dict[int, sqlite3.Row]]:
+def latest_of(rows: Iterable[Row]) -> dict[Key, dict[int, Row]]:
     """By message, the last row of each person (who may have two addresses), in order."""
-    latest: dict[Key, dict[int, sqlite3.Row]] = {}
+    latest: dict[Key, dict[int, Row]] = {}
     for row in rows:
         people = latest.setdefault(key_of(row), {})
         people.pop(row["person"], None)
@@ -141,7 +139,7 @@ def latest_of(rows: Iterable[sqlite3.Row]) -> dict[Key, dict[int, sqlite3.Row]]:
     return latest
 
 
-def _reactions(rows: Iterable[sqlite3.Row]) -> Iterable[Reaction]:
+def _reactions(rows: Iterable[Row]) -> Iterable[Reaction]:
     for row in rows:
         if row["emoji"]:
             jid = stored_jid(row["jid"])

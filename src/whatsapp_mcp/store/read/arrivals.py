@@ -5,10 +5,10 @@ A post of a channel is no message from a person, nor is a status update: neither
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
 from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.read.listing import size
 from whatsapp_mcp.store.read.views import messages_query, messages_view
 from whatsapp_mcp.store.records import News
@@ -41,7 +41,7 @@ _UNREAD_TOTALS: Final = (
 )
 
 
-def unread(connection: sqlite3.Connection, limit: int, *, channels: bool) -> News:
+def unread(connection: StoreConnection, limit: int, *, channels: bool) -> News:
     """The newest unread messages."""
     chats = _CHANNELS if channels else _PEOPLE
     messages = _shown(connection, _UNREAD.format(chats=chats), size(limit))
@@ -49,7 +49,7 @@ def unread(connection: sqlite3.Connection, limit: int, *, channels: bool) -> New
     return News(messages, total, in_chats)
 
 
-def news(connection: sqlite3.Connection, arrival: int, limit: int, *, channels: bool) -> News:
+def news(connection: StoreConnection, arrival: int, limit: int, *, channels: bool) -> News:
     """The first messages after an arrival."""
     source = _INCOMING.format(chats=_CHANNELS if channels else _PEOPLE)
     after = fitting(arrival)
@@ -59,12 +59,12 @@ def news(connection: sqlite3.Connection, arrival: int, limit: int, *, channels: 
     return News(messages, min(total, COUNTED), in_chats, total_is_more=total > COUNTED)
 
 
-def incoming(connection: sqlite3.Connection, arrival: int, limit: int, *, chat: int | None) -> tuple[Message, ...]:
+def incoming(connection: StoreConnection, arrival: int, limit: int, *, chat: int | None) -> tuple[Message, ...]:
     """The first messages after an arrival, of people or of one chat of any kind (an entity)."""
     source = _INCOMING.format(chats=_PEOPLE if chat is None else f"m.chat = {chat}")
     ordered = f"SELECT arrival FROM ({source}) ORDER BY arrival LIMIT ?2"
     return _shown(connection, ordered, fitting(arrival), size(limit))
 
 
-def _shown(connection: sqlite3.Connection, wanted: str, *values: int) -> tuple[Message, ...]:
+def _shown(connection: StoreConnection, wanted: str, *values: int) -> tuple[Message, ...]:
     return messages_view(connection, connection.execute(messages_query(wanted, "m.arrival"), values).fetchall())

@@ -8,7 +8,6 @@ of it is older than the stretch is not new.
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Final
 
 from whatsapp_mcp.models.content import CallOutcome, MessageKind
 from whatsapp_mcp.models.views import Chat, Message
+from whatsapp_mcp.store.database import Row, StoreConnection
 from whatsapp_mcp.store.read.annotations import known_as
 from whatsapp_mcp.store.read.cursors import decode_cursor, encode_cursor
 from whatsapp_mcp.store.read.listing import COUNTED, by_arrival
@@ -78,7 +78,7 @@ class _Draft:
     entity: int
     newest: int
     messages: int = 0
-    rows: Sequence[sqlite3.Row] = ()
+    rows: Sequence[Row] = ()
     """Those examined that were not deleted."""
     revoked: int = 0
     asked: dict[int, Asked] = field(default_factory=dict)
@@ -87,9 +87,7 @@ class _Draft:
     """Arrivals, the oldest message first."""
 
 
-def catch_up(
-    connection: sqlite3.Connection, stretch: Stretch, *, cursor: str | None, chats: int, lines: int
-) -> CaughtUp:
+def catch_up(connection: StoreConnection, stretch: Stretch, *, cursor: str | None, chats: int, lines: int) -> CaughtUp:
     """A page of at most so many chats, and so many of the newest messages of each.
 
     Raises:
@@ -117,7 +115,7 @@ def _values(stretch: Stretch) -> dict[str, int]:
     return stretch._asdict() | {"start": stretch.start // 1000 * 1000, "floor": floor}
 
 
-def _newest_first(connection: sqlite3.Connection, stretch: Stretch) -> list[tuple[int, int]]:
+def _newest_first(connection: StoreConnection, stretch: Stretch) -> list[tuple[int, int]]:
     """Place of the newest message, and chat."""
     newest, which = f"{_NEWEST}, {_NEWEST_LATE}", "chats.newest_arrival > :after"
     if not stretch.after:
@@ -128,7 +126,7 @@ def _newest_first(connection: sqlite3.Connection, stretch: Stretch) -> list[tupl
     return sorted(((place, entity) for entity, place in rows if place is not None), reverse=True)
 
 
-def _draft(connection: sqlite3.Connection, stretch: Stretch, draft: _Draft, own: set[str], lines: int) -> _Draft | None:
+def _draft(connection: StoreConnection, stretch: Stretch, draft: _Draft, own: set[str], lines: int) -> _Draft | None:
     """None where only the owner wrote."""
     values = _values(stretch) | {"chat": draft.entity}
     places = list[int]()
@@ -156,7 +154,7 @@ def _draft(connection: sqlite3.Connection, stretch: Stretch, draft: _Draft, own:
     return draft
 
 
-def _asked(row: sqlite3.Row, own: set[str]) -> Asked | None:
+def _asked(row: Row, own: set[str]) -> Asked | None:
     """Whether somebody seems to want something of the owner, going by form alone."""
     if row["from_me"] or row["kind"] in (MessageKind.NOTICE, MessageKind.CALL):
         return None
@@ -167,7 +165,7 @@ def _asked(row: sqlite3.Row, own: set[str]) -> Asked | None:
     return Asked.QUESTION if _QUESTION.search(_LINK.sub(" ", row["text"])) else None
 
 
-def _told(connection: sqlite3.Connection, drafts: Sequence[_Draft]) -> Iterator[ChatNews]:
+def _told(connection: StoreConnection, drafts: Sequence[_Draft]) -> Iterator[ChatNews]:
     messages = by_arrival(connection, [arrival for draft in drafts for arrival in draft.shown])
     chats = _chats(connection, [draft.entity for draft in drafts])
     names = _names(connection, {row["sender"] for draft in drafts for row in draft.rows if not row["from_me"]})
@@ -196,13 +194,13 @@ def _news(draft: _Draft, chat: Chat, lines: Sequence[Message], names: dict[int, 
     )
 
 
-def _chats(connection: sqlite3.Connection, entities: Sequence[int]) -> dict[int, Chat]:
+def _chats(connection: StoreConnection, entities: Sequence[int]) -> dict[int, Chat]:
     marks = ", ".join("?" * len(entities))
     rows = connection.execute(f"{CHATS} WHERE chats.entity IN ({marks})", tuple(entities)).fetchall()
     return {row["entity"]: chat for row, chat in zip(rows, chats_view(connection, rows), strict=True)}
 
 
-def _names(connection: sqlite3.Connection, addresses: set[int]) -> dict[int, tuple[str, str | None]]:
+def _names(connection: StoreConnection, addresses: set[int]) -> dict[int, tuple[str, str | None]]:
     """JID and name of the person, by address."""
     marks = ", ".join("?" * len(addresses))
     rows = connection.execute(_NAMES.format(addresses=marks), tuple(addresses))

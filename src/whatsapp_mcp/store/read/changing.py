@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
+
+from whatsapp_mcp.store.database import StoreConnection
 
 LOOKED_AT: Final = 100
 """Messages of a chat, the newest ones."""
@@ -15,12 +16,12 @@ _MESSAGES: Final = (
 )
 
 
-def chats_mark(connection: sqlite3.Connection) -> tuple[int, ...]:
+def chats_mark(connection: StoreConnection) -> tuple[int, ...]:
     """Of the list of all chats."""
     return tuple(connection.execute(_CHATS).fetchone())
 
 
-def chat_mark(connection: sqlite3.Connection, chat: int) -> tuple[int, ...] | None:
+def chat_mark(connection: StoreConnection, chat: int) -> tuple[int, ...] | None:
     """Of a chat (an entity) and its newest messages, with what happened to them: edits, reactions, receipts."""
     row = connection.execute(_CHAT, (chat,)).fetchone()
     if row is None:

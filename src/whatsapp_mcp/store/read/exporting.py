@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,15 +13,16 @@ from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.views import Message, ReceiptView
-from whatsapp_mcp.store.connections import ReadConnections
+from whatsapp_mcp.store.database import Row, StoreConnection
+from whatsapp_mcp.store.engine.sqlite.snapshots import ReadConnections
 from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.read.annotations import Key, known_as, receipts, rows_about
-from whatsapp_mcp.store.read.conditions import Span
 from whatsapp_mcp.store.read.named import NamedPeople
 from whatsapp_mcp.store.read.polls import Ballot, ballots, options
 from whatsapp_mcp.store.read.stored import extra_of, mentions_of
 from whatsapp_mcp.store.read.views import messages_query, messages_view
 from whatsapp_mcp.store.rows import place_of, stored_jid
+from whatsapp_mcp.store.search.span import Span
 
 _PAGE: Final = 500
 """Messages read at a time."""
@@ -129,14 +129,14 @@ def exported_messages(path: Path, chats: Sequence[Jid] | None, span: Span) -> It
             yield from _of_chat(connection, entity, span)
 
 
-def _entities(connection: sqlite3.Connection, chats: Sequence[Jid] | None) -> list[int]:
+def _entities(connection: StoreConnection, chats: Sequence[Jid] | None) -> list[int]:
     if chats is None:
         return [row["entity"] for row in connection.execute(_CHATS)]
     found = (find_entity(connection, jid) for jid in chats)
     return list(dict.fromkeys(entity for entity in found if entity is not None))
 
 
-def _of_chat(connection: sqlite3.Connection, chat: int, span: Span) -> Iterator[ExportedMessage]:
+def _of_chat(connection: StoreConnection, chat: int, span: Span) -> Iterator[ExportedMessage]:
     lowest, highest = span.lowest, _LAST if span.highest is None else span.highest
     while True:
         rows = connection.execute(_MESSAGES, (chat, lowest, highest, _PAGE)).fetchall()
@@ -146,7 +146,7 @@ def _of_chat(connection: sqlite3.Connection, chat: int, span: Span) -> Iterator[
         lowest = place_of(rows[-1]["timestamp"], rows[-1]["arrival"]) + 1
 
 
-def _exported(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> Iterator[ExportedMessage]:
+def _exported(connection: StoreConnection, rows: Sequence[Row]) -> Iterator[ExportedMessage]:
     shown = [row for row in rows if row["revoked_at"] is None]
     edits = _edits(connection, [_key(row) for row in shown if row["edited_at"] is not None])
     polls = {_key(row): extra_of(row["extra"]) for row in shown if row["kind"] == MessageKind.POLL}
@@ -176,11 +176,11 @@ def _exported(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> It
         )
 
 
-def _key(row: sqlite3.Row) -> Key:
+def _key(row: Row) -> Key:
     return row["chat"], row["id"], row["author"]
 
 
-def _edits(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[Edit, ...]]:
+def _edits(connection: StoreConnection, wanted: Sequence[Key]) -> dict[Key, tuple[Edit, ...]]:
     found: dict[Key, tuple[Edit, ...]] = {}
     rows = list(rows_about(connection, _EDITS, [key[:2] for key in wanted]))
     people = NamedPeople(connection, (jid for row in rows for jid in mentions_of(row["mentions"])))
@@ -192,7 +192,7 @@ def _edits(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, t
     return found
 
 
-def _revokers(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, Jid]:
+def _revokers(connection: StoreConnection, wanted: Sequence[Key]) -> dict[Key, Jid]:
     """Who deleted a message for everyone."""
     rows = rows_about(connection, _REVOKES, [key[:2] for key in wanted])
     return {(row["chat"], row["message_id"], row["author"]): stored_jid(row["jid"]) for row in rows}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -11,6 +10,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.events import Event, EventKind, Events
 from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.store.database import Row, StoreConnection
 from whatsapp_mcp.store.read.annotations import known_as
 from whatsapp_mcp.store.read.listing import size
 from whatsapp_mcp.store.read.stored import each, extra_of
@@ -53,7 +53,7 @@ _RECEIPTS: Final = "receipts_pruned"
 
 
 def happened(
-    connection: sqlite3.Connection, arrival: int, kinds: Collection[EventKind], limit: int, *, chat: int | None
+    connection: StoreConnection, arrival: int, kinds: Collection[EventKind], limit: int, *, chat: int | None
 ) -> Events:
     """The first events of these kinds after a number, of people and groups or of one chat of any kind (an entity)."""
     chats = _PEOPLE if chat is None else f"m.chat = {chat}"
@@ -84,7 +84,7 @@ def _sources(kinds: Collection[EventKind], chats: str) -> list[str]:
     return parts
 
 
-def _pruned(connection: sqlite3.Connection, kinds: Collection[EventKind]) -> int:
+def _pruned(connection: StoreConnection, kinds: Collection[EventKind]) -> int:
     """Up to which number some of these kinds were removed."""
     keys = [f"'{_RECEIPTS}'"] if EventKind.RECEIPT in kinds else []
     keys += [f"'{_OTHERS}'"] if set(kinds) - {EventKind.MESSAGE, EventKind.RECEIPT, EventKind.TYPING} else []
@@ -92,7 +92,7 @@ def _pruned(connection: sqlite3.Connection, kinds: Collection[EventKind]) -> int
     return int(last)
 
 
-def _messages(connection: sqlite3.Connection, arrivals: Iterable[int]) -> Mapping[int, Message]:
+def _messages(connection: StoreConnection, arrivals: Iterable[int]) -> Mapping[int, Message]:
     wanted = " UNION ALL ".join(f"SELECT {int(number)} AS arrival" for number in arrivals)
     if not wanted:
         return {}
@@ -115,7 +115,7 @@ def _of_message(message: Message) -> Event:
     )
 
 
-def _others(connection: sqlite3.Connection, arrivals: Sequence[int]) -> Mapping[int, Event]:
+def _others(connection: StoreConnection, arrivals: Sequence[int]) -> Mapping[int, Event]:
     if not arrivals:
         return {}
     marks = ", ".join("?" * len(arrivals))
@@ -126,13 +126,13 @@ def _others(connection: sqlite3.Connection, arrivals: Sequence[int]) -> Mapping[
     return {event.arrival: event for event in made}
 
 
-def _not_hidden(connection: sqlite3.Connection, arrivals: Sequence[int]) -> list[int]:
+def _not_hidden(connection: StoreConnection, arrivals: Sequence[int]) -> list[int]:
     marks = ", ".join("?" * len(arrivals))
     wanted = f"SELECT m.arrival FROM messages AS m WHERE m.arrival IN ({marks}) AND m.place > 0"
     return [number for (number,) in connection.execute(wanted, arrivals).fetchall()]
 
 
-def _event(row: sqlite3.Row, message: Message | None) -> Event:
+def _event(row: Row, message: Message | None) -> Event:
     """Of a message that is deleted or not here nothing is told that its people said about it."""
     kind, facts = EventKind(row["kind"]), extra_of(row["facts"])
     is_shown = message is not None and message.revoked_at is None
@@ -169,7 +169,7 @@ def _actor(facts: Mapping[str, object], *, asks: bool) -> tuple[Jid | None, str 
     return (stored_jid(by), str(name) if name else None) if isinstance(by, str) else (None, None)
 
 
-def _remains(row: sqlite3.Row) -> Event:
+def _remains(row: Row) -> Event:
     chat = stored_jid(row["chat_jid"])
     return Event(
         kind=EventKind.GROUP_CHANGE if row["kind"] not in set(EventKind) else EventKind(row["kind"]),

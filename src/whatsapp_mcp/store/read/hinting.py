@@ -6,7 +6,6 @@ on one that shows fewer chats, nothing of the other ones can be told.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -15,14 +14,16 @@ from typing import Final
 
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.read.annotations import known_as
-from whatsapp_mcp.store.read.conditions import Span
-from whatsapp_mcp.store.read.listing import COUNTED, hits, scoped, widened
+from whatsapp_mcp.store.read.conditions import Slice
+from whatsapp_mcp.store.read.listing import COUNTED, found, hits, scoped, widened
 from whatsapp_mcp.store.records import Elsewhere, Hint, Page, Suggestion
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, stored_jid
 from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents
 from whatsapp_mcp.store.search.query import Filters, Query, Term
+from whatsapp_mcp.store.search.span import Span
 
 WORDS: Final = 6
 """Of a search with more words, no fewer are tried."""
@@ -47,14 +48,21 @@ _DOCUMENTS: Final = (
 )
 
 
-def hinted(
-    page: Page[Message], connection: sqlite3.Connection, query: Query, filters: Filters, span: Span
+def searched(
+    connection: StoreConnection,
+    query: Query,
+    filters: Filters,
+    span: Span,
+    part: Slice,
+    *,
+    by_relevance: bool = False,
 ) -> Page[Message]:
-    """The page and, if nothing was found, what would find something."""
+    """What a search finds (``listing.found``) and, if that is nothing, what would find something."""
+    page = found(connection, query, filters, span, part, by_relevance=by_relevance)
     return replace(page, hint=hint(connection, query, filters, span)) if page.total == 0 else page
 
 
-def hint(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> Hint:
+def hint(connection: StoreConnection, query: Query, filters: Filters, span: Span) -> Hint:
     """What finds something instead of this search, which finds nothing."""
     if not query.wanted:
         return Hint()
@@ -64,32 +72,32 @@ def hint(connection: sqlite3.Connection, query: Query, filters: Filters, span: S
     nearest = dict(_spellings(connection, query, any_chat))
     respelled = query.respelled({term: word for term, (word, _) in nearest.items()})
     spelling = _counted(connection, respelled, filters, span) if nearest else None
-    found = Hint(
+    tried = Hint(
         fewer_words=_fewer(connection, query, filters, span),
         spelling=spelling,
         spelled_in=[jid for _, jids in nearest.values() for jid in jids] if spelling else (),
         other_chats=_elsewhere(connection, query, elsewhere, span) if filters.chat is not None else (),
     )
     if filters == everywhere and span.is_everything:
-        return found
+        return tried
     whole = _counted(connection, query, everywhere, Span())
-    return replace(found, without_filters=whole.total if whole else 0)
+    return replace(tried, without_filters=whole.total if whole else 0)
 
 
-def _any_chat(connection: sqlite3.Connection, filters: Filters) -> Filters:
+def _any_chat(connection: StoreConnection, filters: Filters) -> Filters:
     """No filters but that status updates are left out, as in every search that names no chat."""
     status = find_entity(connection, STATUS_BROADCAST) if filters.chat is not None else None
     return Filters(apart_from=filters.apart_from if status is None else (status,))
 
 
-def _counted(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> Suggestion | None:
+def _counted(connection: StoreConnection, query: Query, filters: Filters, span: Span) -> Suggestion | None:
     """None where it finds nothing."""
     _, found = widened(connection, query, scoped(connection, filters), span)
     count = len(found.newest)
     return Suggestion(query.text, min(count, COUNTED), count > COUNTED) if count else None
 
 
-def _fewer(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> list[Suggestion]:
+def _fewer(connection: StoreConnection, query: Query, filters: Filters, span: Span) -> list[Suggestion]:
     """With one word less; where that finds nothing, with one word alone."""
     places = range(len(query.wanted))
     if not 1 < len(places) <= WORDS:
@@ -109,7 +117,7 @@ def _fewer(connection: sqlite3.Connection, query: Query, filters: Filters, span:
     return sorted(found, key=lambda one: one.total)[:SUGGESTIONS]
 
 
-def _elsewhere(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> list[Elsewhere]:
+def _elsewhere(connection: StoreConnection, query: Query, filters: Filters, span: Span) -> list[Elsewhere]:
     """Where it finds something in any chat."""
     _, found = widened(connection, query, scoped(connection, filters), span)
     newest = [place & ARRIVAL_MASK for place in found.newest[:_LOOKED_AT]]
@@ -125,7 +133,7 @@ def _elsewhere(connection: sqlite3.Connection, query: Query, filters: Filters, s
 
 
 def _spellings(
-    connection: sqlite3.Connection, query: Query, filters: Filters
+    connection: StoreConnection, query: Query, filters: Filters
 ) -> Iterator[tuple[Term, tuple[str, Sequence[Jid]]]]:
     """For each word that no message has, the likeliest one that some have, and the chats of these."""
     anywhere = scoped(connection, filters)
@@ -146,7 +154,7 @@ def _asking(*terms: Term) -> Query:
     return Query((terms,), (), is_blank=False)
 
 
-def _alike(connection: sqlite3.Connection, word: str, anywhere: Filters) -> tuple[str, Sequence[Jid]] | None:
+def _alike(connection: StoreConnection, word: str, anywhere: Filters) -> tuple[str, Sequence[Jid]] | None:
     """First among what begins like it, as far as anything does; else what one slip at its beginning makes of it."""
     for length in range(len(word) - 1, _PREFIX - 1, -1):
         begins = _asking(Term(word[:length], prefix=True))
@@ -182,7 +190,7 @@ def _slips(word: str) -> Iterator[str]:
     yield from sorted(made - {word})
 
 
-def _words_in(connection: sqlite3.Connection, places: Sequence[int]) -> dict[str, set[int]]:
+def _words_in(connection: StoreConnection, places: Sequence[int]) -> dict[str, set[int]]:
     """The words of these messages, each with the arrivals of those that have it."""
     found: dict[str, set[int]] = {}
     arrivals = [place & ARRIVAL_MASK for place in places]
@@ -193,6 +201,6 @@ def _words_in(connection: sqlite3.Connection, places: Sequence[int]) -> dict[str
     return found
 
 
-def _chats_of(connection: sqlite3.Connection, arrivals: Collection[int]) -> list[Jid]:
+def _chats_of(connection: StoreConnection, arrivals: Collection[int]) -> list[Jid]:
     rows = connection.execute(_WHERE.format(arrivals=", ".join("?" * len(arrivals))), tuple(arrivals))
     return [stored_jid(jid) for jid in {jid for jid, _ in rows}]

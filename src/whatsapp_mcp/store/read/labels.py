@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
 from whatsapp_mcp.models.views import Label
+from whatsapp_mcp.store.database import Row, StoreConnection
 from whatsapp_mcp.store.read.views import CHATS, chats_view
 
 NAMED: Final = 20
@@ -24,18 +24,18 @@ _MESSAGES: Final = (
 """Of the two addresses of an author, what was said last counts."""
 
 
-def labels(connection: sqlite3.Connection) -> tuple[Label, ...]:
+def labels(connection: StoreConnection) -> tuple[Label, ...]:
     """All that are not deleted, by name; of chats and messages only those that may be read."""
     rows = connection.execute("SELECT id, name, color FROM labels WHERE NOT deleted ORDER BY name, id").fetchall()
     return tuple(_label(connection, row) for row in rows)
 
 
-def label(connection: sqlite3.Connection, label_id: str) -> Label | None:
+def label(connection: StoreConnection, label_id: str) -> Label | None:
     row = connection.execute("SELECT id, name, color FROM labels WHERE NOT deleted AND id = ?", (label_id,)).fetchone()
     return _label(connection, row) if row is not None else None
 
 
-def _label(connection: sqlite3.Connection, row: sqlite3.Row) -> Label:
+def _label(connection: StoreConnection, row: Row) -> Label:
     chats = connection.execute(_CHATS, (row["id"],)).fetchall()
     (messages,) = connection.execute(_MESSAGES, (row["id"],)).fetchone()
     return Label(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.models.views import Chat, Message
-from whatsapp_mcp.store.read.conditions import Slice, Span, Where
+from whatsapp_mcp.store.database import StoreConnection
+from whatsapp_mcp.store.engine.choice import search_tables
+from whatsapp_mcp.store.read.conditions import Slice, Where
 from whatsapp_mcp.store.read.cursors import decode_cursor, encode_cursor
 from whatsapp_mcp.store.read.restricted import search_scope
 from whatsapp_mcp.store.read.views import CHATS, chats_view, messages_query, messages_view
 from whatsapp_mcp.store.records import Page, Surroundings
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, fitting
 from whatsapp_mcp.store.search.query import Filters, Query, Term
+from whatsapp_mcp.store.search.span import Span
+from whatsapp_mcp.store.search.tables import FoundPlaces
 
 COUNTED: Final = 1000
 """Hits of a search that are counted, and ranked, at most: to go through all hits of a frequent word takes long. A word
@@ -25,28 +28,24 @@ RARE: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class _Listed:
     """Messages that fit, by their places."""
 
     sql: str
     """FROM … WHERE …"""
-    place: str
-    """The column with the place."""
     values: tuple[int | str, ...]
 
-    def places(
-        self, connection: sqlite3.Connection, limit: int, *, offset: int = 0, before: int | None = None
-    ) -> list[int]:
+    def places(self, connection: StoreConnection, limit: int, *, offset: int, before: int | None) -> list[int]:
         """Newest first."""
-        below = f" AND {self.place} < ?" if before is not None else ""
+        below = " AND m.place < ?" if before is not None else ""
         rows = connection.execute(
-            f"SELECT {self.place} {self.sql}{below} ORDER BY {self.place} DESC LIMIT ? OFFSET ?",
+            f"SELECT m.place {self.sql}{below} ORDER BY m.place DESC LIMIT ? OFFSET ?",
             (*self.values, *(() if before is None else (before,)), size(limit), size(offset)),
         )
         return [place for (place,) in rows]
 
 
-def chat_page(connection: sqlite3.Connection, where: Where, part: Slice) -> Page[Chat]:
+def chat_page(connection: StoreConnection, where: Where, part: Slice) -> Page[Chat]:
     """Chats that fit, the one with the newest message first."""
     joined = "chats JOIN entities ON entities.id = chats.entity" if where.by_name else "chats"
     total = count(connection, f"SELECT count(*) FROM {joined} WHERE {where}", where.values)
@@ -66,7 +65,7 @@ def chat_page(connection: sqlite3.Connection, where: Where, part: Slice) -> Page
     return Page(chats_view(connection, shown), total, more=len(rows) > len(shown), cursors=cursors)
 
 
-def listed(connection: sqlite3.Connection, filters: Filters, span: Span, part: Slice) -> Page[Message]:
+def listed(connection: StoreConnection, filters: Filters, span: Span, part: Slice) -> Page[Message]:
     """Messages of the chat of ``filters``, ours or not, with media or not, newest first; all of them are counted."""
     before = _place(part.cursor)
     source = _in_chat(filters, span)
@@ -90,7 +89,7 @@ def _place(cursor: str | None) -> int | None:
     return decode_cursor(cursor, 1)[0] if cursor is not None else None
 
 
-def _in_chat(filters: Filters, span: Span) -> _Source:
+def _in_chat(filters: Filters, span: Span) -> _Listed:
     index = "messages_media" if filters.media_only else "messages_sent" if filters.from_me else "messages_chat"
     where, values = span.condition("m.place")
     if filters.media_only:
@@ -99,15 +98,15 @@ def _in_chat(filters: Filters, span: Span) -> _Source:
         where += f" AND m.from_me = {int(filters.from_me)}"
     assert filters.chat is not None
     sql = f"FROM messages AS m INDEXED BY {index} WHERE m.chat = ? AND {where}"
-    return _Source(sql, "m.place", (filters.chat, *values))
+    return _Listed(sql, (filters.chat, *values))
 
 
-def _count(connection: sqlite3.Connection, source: _Source) -> int:
+def _count(connection: StoreConnection, source: _Listed) -> int:
     return count(connection, f"SELECT count(*) {source.sql}", source.values)
 
 
 def found(
-    connection: sqlite3.Connection,
+    connection: StoreConnection,
     query: Query,
     filters: Filters,
     span: Span,
@@ -136,13 +135,14 @@ def found(
         return replace(page, cursors=())
     start = (0 if before is None else bisect_right(places.newest, -before, key=lambda place: -place)) + part.offset
     if more and start + part.limit >= len(places.newest):
-        shown = places.source.places(connection, part.limit + 1, offset=part.offset, before=before)
+        assert places.source is not None
+        shown = places.source.places(connection, size(part.limit + 1), offset=size(part.offset), before=before)
     else:
         shown = places.newest[start : start + part.limit + 1]
     return _page(connection, shown, part.limit, total, total_is_more=more)
 
 
-def widened(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> tuple[Query, Hits]:
+def widened(connection: StoreConnection, query: Query, filters: Filters, span: Span) -> tuple[Query, Hits]:
     """What is searched for in the end, and its hits."""
 
     def is_rare(term: Term) -> bool:
@@ -156,79 +156,46 @@ def widened(connection: sqlite3.Connection, query: Query, filters: Filters, span
 
 
 class Hits(NamedTuple):
-    source: _Source
+    source: FoundPlaces | None
+    """None: nothing can be found."""
     newest: list[int]
     """Places, one more than ``COUNTED`` where there are more."""
 
 
-def hits(connection: sqlite3.Connection, query: Query, filters: Filters, span: Span) -> Hits:
+def hits(connection: StoreConnection, query: Query, filters: Filters, span: Span) -> Hits:
     """What has exactly these words; ``filters`` are ``scoped``."""
-    if query.is_blank and filters.among is None and not filters.tags(alone=True):
-        return _of_all(connection, filters, span)
-    expression = query.match(filters)
-    place, table = "message_search.rowid", "FROM message_search"
-    conditions, values = filters.conditions(alone=not query.wanted)
-    if conditions:
-        table += f" CROSS JOIN messages AS m ON m.arrival = {place} & {ARRIVAL_MASK}"
-    where: list[str] = ["message_search MATCH ?", *conditions]
-    all_values: list[int | str] = [expression or "", *values]
-    if not span.is_everything:
-        condition, moments = span.condition(place)
-        where.append(condition)
-        all_values += moments
-    source = _Source(f"{table} WHERE {' AND '.join(where)}", place, tuple(all_values))
-    return Hits(source, source.places(connection, COUNTED + 1) if expression is not None else [])
+    source = search_tables(connection).matching(connection, query, filters, span)
+    return Hits(source, source.places(connection, COUNTED + 1) if source is not None else [])
 
 
-def _of_all(connection: sqlite3.Connection, filters: Filters, span: Span) -> Hits:
-    """Where no word and nothing that has a tag is wanted: of all that is found by anything, in order of time."""
-    conditions, values = filters.conditions(alone=True)
-    where, moments = span.condition("indexed.id")
-    if filters.apart_from:
-        conditions.append(f"m.chat NOT IN ({', '.join('?' * len(filters.apart_from))})")
-    conditions.insert(0, where)
-    sql = (
-        "FROM message_search_docsize AS indexed CROSS JOIN messages AS m"
-        f" ON m.arrival = indexed.id & {ARRIVAL_MASK} WHERE {' AND '.join(conditions)}"
-    )
-    source = _Source(sql, "indexed.id", (*moments, *values, *filters.apart_from))
-    return Hits(source, source.places(connection, COUNTED + 1))
-
-
-def own_is_rare(connection: sqlite3.Connection) -> bool:
+def own_is_rare(connection: StoreConnection) -> bool:
     sent, all_of_them = connection.execute("SELECT sum(sent_count), sum(message_count) FROM chats").fetchone()
     return bool((sent or 0) < RARE * (all_of_them or 0))
 
 
-def scoped(connection: sqlite3.Connection, filters: Filters) -> Filters:
+def scoped(connection: StoreConnection, filters: Filters) -> Filters:
     """Without the chats that may not be read, as far as that is quick to say."""
     scope = search_scope(connection)
     return replace(filters, among=scope.among, apart_from=(*filters.apart_from, *scope.apart_from))
 
 
-def _is_rare(connection: sqlite3.Connection, term: Term) -> bool:
+def _is_rare(connection: StoreConnection, term: Term) -> bool:
     """A frequent word is meant as it stands; to look for all that begins like it takes long, too."""
-    expression = Query(((term,),), (), is_blank=False).match(scoped(connection, Filters()))
-    if expression is None:
-        return True
-    some = "SELECT 1 FROM message_search WHERE message_search MATCH ? LIMIT ?"
-    return count(connection, f"SELECT count(*) FROM ({some})", (expression, COUNTED)) < COUNTED
+    asked = Query(((term,),), (), is_blank=False)
+    counted = search_tables(connection).count_matching(connection, asked, scoped(connection, Filters()), COUNTED)
+    return counted is None or counted < COUNTED
 
 
-def _ranked(connection: sqlite3.Connection, places: Sequence[int], best_first: Sequence[Collection[int]]) -> list[int]:
+def _ranked(connection: StoreConnection, places: Sequence[int], best_first: Sequence[Collection[int]]) -> list[int]:
     """Those in ``best_first`` first; then the short ones.
 
     bm25 would count all messages with each word first, and prefer much the same: messages have each word once."""
-    rows = connection.execute(
-        f"SELECT id, length(sz), sz FROM message_search_docsize WHERE id IN ({', '.join('?' * len(places))})", places
-    )
-    # sz: the number of words, as a varint of which more bytes mean more.
-    sizes = {place: (length, number) for place, length, number in rows}
+    sizes = search_tables(connection).lengths(connection, places)
     return sorted(places, key=lambda place: ([place not in better for better in best_first], sizes[place], -place))
 
 
 def _page(
-    connection: sqlite3.Connection, places: Sequence[int], limit: int, total: int, *, total_is_more: bool = False
+    connection: StoreConnection, places: Sequence[int], limit: int, total: int, *, total_is_more: bool = False
 ) -> Page[Message]:
     """The messages at ``places``, of which there is one more than ``limit`` where others follow."""
     found = by_arrival(connection, [place & ARRIVAL_MASK for place in places[:limit]])
@@ -244,7 +211,7 @@ def _page(
 
 
 def surroundings(
-    connection: sqlite3.Connection, messages: Sequence[Message], *, before: int, after: int
+    connection: StoreConnection, messages: Sequence[Message], *, before: int, after: int
 ) -> tuple[Surroundings, ...]:
     """Around each message, in its chat."""
     found = [_neighbours(connection, message.arrival, before, after) for message in messages]
@@ -253,7 +220,7 @@ def surroundings(
     return tuple(Surroundings(*(tuple(shown[arrival] for arrival in side) for side in sides)) for sides in found)
 
 
-def _neighbours(connection: sqlite3.Connection, arrival: int, before: int, after: int) -> tuple[list[int], list[int]]:
+def _neighbours(connection: StoreConnection, arrival: int, before: int, after: int) -> tuple[list[int], list[int]]:
     """Arrivals of the messages before and after one, oldest first."""
     row = connection.execute("SELECT chat, place FROM messages WHERE arrival = ?", (arrival,)).fetchone()
     if row is None:  # taken out since
@@ -267,7 +234,7 @@ def _neighbours(connection: sqlite3.Connection, arrival: int, before: int, after
     )
 
 
-def by_arrival(connection: sqlite3.Connection, arrivals: Sequence[int]) -> dict[int, Message]:
+def by_arrival(connection: StoreConnection, arrivals: Sequence[int]) -> dict[int, Message]:
     """These messages, by their arrivals."""
     if not arrivals:
         return {}
@@ -276,7 +243,7 @@ def by_arrival(connection: sqlite3.Connection, arrivals: Sequence[int]) -> dict[
     return {message.arrival: message for message in messages_view(connection, rows)}
 
 
-def _counter(connection: sqlite3.Connection, filters: Filters) -> int | None:
+def _counter(connection: StoreConnection, filters: Filters) -> int | None:
     """The counters that the writer keeps, where one answers the question."""
     row = connection.execute(
         "SELECT message_count, media_count, sent_count FROM chats WHERE entity = ?", (filters.chat,)
@@ -302,6 +269,6 @@ def size(number: int) -> int:
     return fitting(max(0, number))
 
 
-def count(connection: sqlite3.Connection, sql: str, values: Collection[int | str]) -> int:
+def count(connection: StoreConnection, sql: str, values: Collection[int | str]) -> int:
     counted: int = connection.execute(sql, tuple(values)).fetchone()[0]
     return counted

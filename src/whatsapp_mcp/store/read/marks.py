@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Final, Literal
 
 from whatsapp_mcp.clock import from_ms, now_ms
 from whatsapp_mcp.models.content import EventAnswer
 from whatsapp_mcp.models.views import Attendee, Mark
+from whatsapp_mcp.store.database import Row, StoreConnection
 from whatsapp_mcp.store.read.annotations import (
     PERSON,
     TARGET,
@@ -32,17 +32,17 @@ _ANSWERS: Final = (
 )
 
 
-def pins(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, Mark]:
+def pins(connection: StoreConnection, wanted: Sequence[Key]) -> dict[Key, Mark]:
     """Messages that are pinned now, and who pinned them."""
     return _marks(connection, "pins", _PINS, wanted)
 
 
-def keeps(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, Mark]:
+def keeps(connection: StoreConnection, wanted: Sequence[Key]) -> dict[Key, Mark]:
     """Disappearing messages that somebody keeps for all."""
     return _marks(connection, "keeps", _KEEPS, wanted)
 
 
-def answers(connection: sqlite3.Connection, events: Sequence[Key]) -> dict[Key, tuple[Attendee, ...]]:
+def answers(connection: StoreConnection, events: Sequence[Key]) -> dict[Key, tuple[Attendee, ...]]:
     """The last answer of each person, who answered first comes first."""
     latest = latest_of(rows_about(connection, _ANSWERS, ids_of(events), address="sender"))
     return {
@@ -51,7 +51,7 @@ def answers(connection: sqlite3.Connection, events: Sequence[Key]) -> dict[Key, 
 
 
 def _marks(
-    connection: sqlite3.Connection, table: Literal["pins", "keeps"], sql: str, wanted: Sequence[Key]
+    connection: StoreConnection, table: Literal["pins", "keeps"], sql: str, wanted: Sequence[Key]
 ) -> dict[Key, Mark]:
     found: dict[Key, Mark] = {}
     if not wanted or connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is None:  # as in most accounts
@@ -67,7 +67,7 @@ def _marks(
     return found
 
 
-def _attendee(row: sqlite3.Row) -> Attendee:
+def _attendee(row: Row) -> Attendee:
     jid = stored_jid(row["jid"])
     return Attendee(
         jid=jid,

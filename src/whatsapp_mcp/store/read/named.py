@@ -8,12 +8,12 @@ reads it; WhatsApp shows the name there, and so do we.
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from whatsapp_mcp.jid import LID, USER, Jid
 from whatsapp_mcp.models.views import NamedPerson
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.read.annotations import known_as
 from whatsapp_mcp.store.rows import stored_jid
 
@@ -30,7 +30,7 @@ _ACCOUNT: Final = re.compile(r"waid=([0-9]{5,20})(?![0-9])|(?<![0-9])([0-9]{5,20
 class NamedPeople:
     """Those whom the messages of a page name, looked up at once."""
 
-    def __init__(self, connection: sqlite3.Connection, wanted: Iterable[Jid]) -> None:
+    def __init__(self, connection: StoreConnection, wanted: Iterable[Jid]) -> None:
         self._known = dict(_known(connection, dict.fromkeys(wanted)))
         sql = "SELECT value FROM meta WHERE key IN ('owner_number', 'owner_lid')"
         self._own = {str(value) for (value,) in connection.execute(sql)} if self._known else set()
@@ -78,7 +78,7 @@ def _short(name: str) -> str:
     return name if len(name) <= _NAME_LENGTH else f"{name[:_NAME_LENGTH]}…"
 
 
-def _known(connection: sqlite3.Connection, wanted: Mapping[Jid, None]) -> Iterator[tuple[Jid, NamedPerson]]:
+def _known(connection: StoreConnection, wanted: Mapping[Jid, None]) -> Iterator[tuple[Jid, NamedPerson]]:
     texts = [str(jid) for jid in wanted]
     for start in range(0, len(texts), _AT_ONCE):
         some = texts[start : start + _AT_ONCE]

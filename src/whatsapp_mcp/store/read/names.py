@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final, Literal, cast
 
 from whatsapp_mcp.jid import GROUP, NEWSLETTER, Jid
+from whatsapp_mcp.store.database import Row
 from whatsapp_mcp.store.read.annotations import known_as
 from whatsapp_mcp.store.records import NamedTarget
 from whatsapp_mcp.store.rows import stored_jid
@@ -24,7 +24,7 @@ def title_of(jid: Jid, name: str | None) -> str:
     return f"{_UNNAMED[jid.server]} {jid.user}" if jid.server in _UNNAMED else str(jid)
 
 
-def named_target(row: sqlite3.Row) -> NamedTarget:
+def named_target(row: Row) -> NamedTarget:
     """Of a row with ``jid``, ``name``, ``kind`` and ``name_source``."""
     jid = stored_jid(row["jid"])
     return NamedTarget(jid, title_of(jid, row["name"]), cast(Kind, row["kind"]), row["name_source"])

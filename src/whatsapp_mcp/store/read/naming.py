@@ -8,12 +8,12 @@ the longer form makes it for that message only: the longer form is always unders
 from __future__ import annotations
 
 import re
-import sqlite3
 from typing import Final
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.read.views import messages_query, messages_view
 from whatsapp_mcp.untrusted_text import encodable
@@ -23,9 +23,7 @@ _OF_AUTHOR: Final = " AND sender IN (SELECT id FROM addresses WHERE entity = ?)"
 _CANDIDATES: Final = 10
 
 
-def one_message(
-    connection: sqlite3.Connection, name: str, chat: Jid | None, field: str = "message_id"
-) -> Message | None:
+def one_message(connection: StoreConnection, name: str, chat: Jid | None, field: str = "message_id") -> Message | None:
     """The message that is shown under this name, in one chat or in any; ``field`` is the argument that names it.
 
     Raises:
@@ -42,7 +40,7 @@ def one_message(
     return found[0] if found else None
 
 
-def _of_long_name(connection: sqlite3.Connection, name: str, chat: Jid | None) -> tuple[Message, ...]:
+def _of_long_name(connection: StoreConnection, name: str, chat: Jid | None) -> tuple[Message, ...]:
     parts = _LONG.fullmatch(name.strip())
     if parts is None:
         return ()
@@ -54,9 +52,7 @@ def _of_long_name(connection: sqlite3.Connection, name: str, chat: Jid | None) -
     return _found(connection, parts["id"], author, where)
 
 
-def _found(
-    connection: sqlite3.Connection, message_id: str, author: Jid | None, chat: Jid | None
-) -> tuple[Message, ...]:
+def _found(connection: StoreConnection, message_id: str, author: Jid | None, chat: Jid | None) -> tuple[Message, ...]:
     where, by = (find_entity(connection, jid) if jid else None for jid in (chat, author))
     if (chat and where is None) or (author and by is None):
         return ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -11,6 +10,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.notices import Named, jids_in, sentence
 from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.read.annotations import known_as
 from whatsapp_mcp.store.rows import stored_jid
 
@@ -24,7 +24,7 @@ _NAMED: Final = (
 )
 
 
-def told(connection: sqlite3.Connection, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+def told(connection: StoreConnection, messages: tuple[Message, ...]) -> tuple[Message, ...]:
     """The messages, notices among them with their sentence as text."""
     notices = [message for message in messages if message.kind is MessageKind.NOTICE]
     if not notices:
@@ -33,7 +33,7 @@ def told(connection: sqlite3.Connection, messages: tuple[Message, ...]) -> tuple
     return tuple(_told(one, people) if one.kind is MessageKind.NOTICE else one for one in messages)
 
 
-def _named(connection: sqlite3.Connection, addresses: Collection[str]) -> dict[str, Named]:
+def _named(connection: StoreConnection, addresses: Collection[str]) -> dict[str, Named]:
     wanted, found = sorted(addresses), dict[str, Named]()
     for start in range(0, len(wanted), _AT_ONCE):
         some = wanted[start : start + _AT_ONCE]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import OPTION_HASH
 from whatsapp_mcp.models.views import PollOptionVotes
+from whatsapp_mcp.store.database import Row, StoreConnection
 from whatsapp_mcp.store.read.annotations import (
     PERSON,
     TARGET,
@@ -55,7 +55,7 @@ _ADDED: Final = (
 )
 
 
-def options(connection: sqlite3.Connection, polls: Mapping[Key, Mapping[str, object]]) -> dict[Key, list[str]]:
+def options(connection: StoreConnection, polls: Mapping[Key, Mapping[str, object]]) -> dict[Key, list[str]]:
     """The options of each poll in their order, those that were added later at the end.
 
     Args:
@@ -76,7 +76,7 @@ def _own_options(facts: Mapping[str, object]) -> list[str]:
     return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
 
 
-def votes(connection: sqlite3.Connection, polls: Mapping[Key, Sequence[str]]) -> dict[Key, tuple[PollOptionVotes, ...]]:
+def votes(connection: StoreConnection, polls: Mapping[Key, Sequence[str]]) -> dict[Key, tuple[PollOptionVotes, ...]]:
     """The last choice of each person, by option.
 
     Args:
@@ -86,7 +86,7 @@ def votes(connection: sqlite3.Connection, polls: Mapping[Key, Sequence[str]]) ->
     return {poll: _count(options, latest.get(poll, {}).values()) for poll, options in polls.items()}
 
 
-def ballots(connection: sqlite3.Connection, polls: Mapping[Key, Sequence[str]]) -> dict[Key, tuple[Ballot, ...]]:
+def ballots(connection: StoreConnection, polls: Mapping[Key, Sequence[str]]) -> dict[Key, tuple[Ballot, ...]]:
     """The last choice of each person, by person, who voted first comes first; ``polls`` as for ``votes``."""
     latest = latest_of(rows_about(connection, _VOTES, ids_of(polls), address="voter"))
     found: dict[Key, tuple[Ballot, ...]] = {}
@@ -96,24 +96,24 @@ def ballots(connection: sqlite3.Connection, polls: Mapping[Key, Sequence[str]]) 
     return found
 
 
-def _names(rows: Iterable[sqlite3.Row], named: Iterable[str]) -> dict[str, str]:
+def _names(rows: Iterable[Row], named: Iterable[str]) -> dict[str, str]:
     """How votes name options whose names were not known when they came."""
     if not any(OPTION_HASH in row["options"] for row in rows):
         return {}
     return {f"{OPTION_HASH}{sha256(name.encode('utf-8', 'replace')).hexdigest()}": name for name in named}
 
 
-def _chosen(row: sqlite3.Row, names: Mapping[str, str]) -> tuple[str, ...]:
+def _chosen(row: Row, names: Mapping[str, str]) -> tuple[str, ...]:
     chosen = dict.fromkeys(names.get(option, option) for option in texts_of(row["options"]))
     return tuple(UNKNOWN_OPTION if option.startswith(OPTION_HASH) else option for option in chosen)
 
 
-def _ballot(row: sqlite3.Row, names: Mapping[str, str]) -> Ballot:
+def _ballot(row: Row, names: Mapping[str, str]) -> Ballot:
     jid = stored_jid(row["jid"])
     return Ballot(jid, known_as(jid, row["name"]), _chosen(row, names), from_ms(row["voted_at"]))
 
 
-def _count(listed: Sequence[str], rows: Collection[sqlite3.Row]) -> tuple[PollOptionVotes, ...]:
+def _count(listed: Sequence[str], rows: Collection[Row]) -> tuple[PollOptionVotes, ...]:
     voters: dict[str, list[tuple[Jid, str | None]]] = {option: [] for option in listed[:MOST]}
     names = _names(rows, listed)
     for row in rows:

@@ -6,12 +6,12 @@ writer says, marked as such.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.views import Message, QuotedMessage
+from whatsapp_mcp.store.database import Row, StoreConnection
 from whatsapp_mcp.store.read.annotations import Id, Key, known_as, rows_about
 from whatsapp_mcp.store.read.restricted import is_restricted, may_be_read
 from whatsapp_mcp.store.read.stored import NOT_READABLE, TOO_MUCH
@@ -39,7 +39,7 @@ _PARTS: Final = (
 
 
 def quotes(
-    connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], extras: Sequence[Mapping[str, object]]
+    connection: StoreConnection, rows: Sequence[Row], extras: Sequence[Mapping[str, object]]
 ) -> dict[int, QuotedMessage]:
     """By arrival of the reply. ``rows`` of ``messages_query``, of messages that are shown, with their facts."""
     replies = [(row, extra) for row, extra in zip(rows, extras, strict=True) if row["reply_to_id"]]
@@ -47,14 +47,14 @@ def quotes(
         return {}
     elsewhere = _entities(connection, [str(extra["quoted_chat"]) for _, extra in replies if "quoted_chat" in extra])
     asked = {row["arrival"]: _asked(row, extra, elsewhere) for row, extra in replies}
-    found: dict[Id, list[sqlite3.Row]] = {}
+    found: dict[Id, list[Row]] = {}
     for known in rows_about(connection, _QUOTED, list(dict.fromkeys(asked.values()))):
         found.setdefault((known["chat"], known["message_id"]), []).append(known)
     people = _people(connection, {row["quoted"] for row, _ in replies if row["quoted"] is not None})
     return {row["arrival"]: _quoted(row, found.get(asked[row["arrival"]], ()), people) for row, _ in replies}
 
 
-def without_unreadable(connection: sqlite3.Connection, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+def without_unreadable(connection: StoreConnection, messages: tuple[Message, ...]) -> tuple[Message, ...]:
     """The same; of replies to what stands in another chat, which may not be read here, without what they answer. Where
     the facts could not be taken apart, it is not known which chat it is."""
     if not is_restricted(connection):
@@ -74,7 +74,7 @@ def _without_quote(reply: Message) -> Message:
     return reply.model_copy(update={"reply_to_id": None, "reply_to_text": None, "quoted": None, "extra": facts})
 
 
-def parts(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tuple[str, ...]]:
+def parts(connection: StoreConnection, wanted: Sequence[Key]) -> dict[Key, tuple[str, ...]]:
     """Ids of messages that belong to these, by the same author, as the pictures of an album; oldest first."""
     found: dict[Key, tuple[str, ...]] = {}
     ids = list(dict.fromkeys((chat, message_id) for chat, message_id, _ in wanted))
@@ -84,14 +84,14 @@ def parts(connection: sqlite3.Connection, wanted: Sequence[Key]) -> dict[Key, tu
     return found
 
 
-def _asked(row: sqlite3.Row, extra: Mapping[str, object], elsewhere: Mapping[str, int]) -> Id:
+def _asked(row: Row, extra: Mapping[str, object], elsewhere: Mapping[str, int]) -> Id:
     """Chat and id of what the reply answers; most answer something in their own chat."""
     named = extra.get("quoted_chat")
     chat = row["chat"] if named is None else elsewhere.get(str(named), -1)
     return chat, row["reply_to_id"]
 
 
-def _quoted(row: sqlite3.Row, known: Sequence[sqlite3.Row], people: Mapping[int, sqlite3.Row]) -> QuotedMessage:
+def _quoted(row: Row, known: Sequence[Row], people: Mapping[int, Row]) -> QuotedMessage:
     """The author that the reply names must be that of the message: else the reply speaks of something else."""
     if row["quoted"] is not None:
         known = [one for one in known if one["author"] == row["quoted"]]
@@ -124,15 +124,15 @@ def _jid(stored: str | None) -> Jid | None:
         return None
 
 
-def _entities(connection: sqlite3.Connection, jids: Sequence[str]) -> dict[str, int]:
+def _entities(connection: StoreConnection, jids: Sequence[str]) -> dict[str, int]:
     found = _each(connection, _ADDRESSES, list(dict.fromkeys(jids)))
     return {row["jid"]: row["entity"] for row in found}
 
 
-def _people(connection: sqlite3.Connection, entities: set[int]) -> dict[int, sqlite3.Row]:
+def _people(connection: StoreConnection, entities: set[int]) -> dict[int, Row]:
     return {row["id"]: row for row in _each(connection, _PEOPLE, sorted(entities))}
 
 
-def _each(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> Iterator[sqlite3.Row]:
+def _each(connection: StoreConnection, query: str, values: Sequence[object]) -> Iterator[Row]:
     if values:
         yield from connection.execute(query.format(wanted=", ".join("?" * len(values))), tuple(values))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.read.acquaintance import facts_of, facts_of_all
 from whatsapp_mcp.store.records import ChatFacts
 
@@ -60,7 +60,7 @@ class ReadableChats:
         self._looked = _Looked()
         self._entities: frozenset[int] = frozenset()
 
-    def entities(self, connection: sqlite3.Connection) -> frozenset[int]:
+    def entities(self, connection: StoreConnection) -> frozenset[int]:
         """Those of the state that the connection sees. Of whom nothing was found out is not among them."""
         with self._lock:
             looked = _look(connection)
@@ -72,7 +72,7 @@ class ReadableChats:
                 self._looked = looked
             return self._entities
 
-    def _changed(self, connection: sqlite3.Connection, looked: _Looked) -> frozenset[int] | None:
+    def _changed(self, connection: StoreConnection, looked: _Looked) -> frozenset[int] | None:
         """Of whom something is new; None: it can be anybody."""
         before = self._looked
         marks = {"entity": before.counts.newest_entity, "address": before.counts.newest_address}
@@ -89,7 +89,7 @@ class ReadableChats:
         )
 
 
-def _look(connection: sqlite3.Connection) -> _Looked:
+def _look(connection: StoreConnection) -> _Looked:
     counts = _Counts(*connection.execute(_COUNTS).fetchone())
     saved = frozenset(entity for (entity,) in connection.execute(_SAVED))
     return _Looked(counts, saved, {entity: tuple(rest) for entity, *rest in connection.execute(_CHATS)})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.clock import now_ms
@@ -12,15 +11,13 @@ from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.views import Chat, Contact, Label, Message, NamedPerson, ReceiptView
 from whatsapp_mcp.store import deferred, looks, sends
-from whatsapp_mcp.store.connections import ReadConnections
+from whatsapp_mcp.store.engine.choice import database_at
 from whatsapp_mcp.store.identity import addresses_of, find_entity
 from whatsapp_mcp.store.read import recipients
 from whatsapp_mcp.store.read.acquaintance import chat_facts
 from whatsapp_mcp.store.read.annotations import known_as, receipts
 from whatsapp_mcp.store.read.readable import Judge, ReadableChats
 from whatsapp_mcp.store.read.restricted import (
-    RestrictedConnection,
-    RestrictedConnections,
     may_be_read,
     newest_readable,
     only_readable,
@@ -40,6 +37,7 @@ from whatsapp_mcp.store.records import (
 )
 from whatsapp_mcp.store.rows import stored_jid
 from whatsapp_mcp.untrusted_text import encodable
+from whatsapp_mcp.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
     from whatsapp_mcp.models.events import EventKind, Events
@@ -50,28 +48,29 @@ _NOT_STATUS: Final = f"IS NOT (SELECT entity FROM addresses WHERE jid = '{STATUS
 class StoreReader:
     """Reads a store from any number of threads. Anything may raise StoreError: damaged, or from a newer version.
 
-    As long as the file does not exist, it answers as an empty store. JIDs may be given in any form; what comes back is
+    As long as there is no store, it answers as an empty store. JIDs may be given in any form; what comes back is
     canonical.
 
     What makes pages of messages and chats is loaded when the first is asked for: a message that is sent needs none, and
     the first call of a server waits for all that is loaded with this.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._connections = ReadConnections(path)
+    def __init__(self, where: Whereabouts, judge: Judge | None = None) -> None:
+        """``judge``: see ``restricted``."""
+        self._database = database_at(where)
+        self._judge = judge
+        self._connections = self._database.snapshots(ReadableChats(judge) if judge else None)
 
     def restricted(self, judge: Judge) -> StoreReader:
-        """A reader of the same file in which there are no other chats than those that ``judge`` lets through, with
+        """A reader of the same store in which there are no other chats than those that ``judge`` lets through, with
         connections of its own. Who writes in such a chat is named there, whoever it is."""
-        reader = StoreReader(self._connections.path)
-        reader._connections = RestrictedConnections(self._connections.path, ReadableChats(judge))
-        return reader
+        return StoreReader(self._database.where, judge)
 
     def may_read(self, jids: Collection[Jid]) -> frozenset[Jid]:
         """Those of these chats that may be read here, whether anything is known of them or not."""
-        if not isinstance(self._connections, RestrictedConnections):
+        judge = self._judge
+        if judge is None:
             return frozenset(jids)
-        judge = self._connections.chats.judge
         with self._connections.snapshot() as connection:
             facts = {jid: chat_facts(connection, jid) if connection else ChatFacts(jid.bare) for jid in jids}
         return frozenset(jid for jid, known in facts.items() if judge(known))
@@ -173,11 +172,12 @@ class StoreReader:
         Raises:
             InvalidArgument: not a cursor of this list.
         """
-        from whatsapp_mcp.store.read.conditions import Slice, Span
-        from whatsapp_mcp.store.read.hinting import hinted
-        from whatsapp_mcp.store.read.listing import found, listed
+        from whatsapp_mcp.store.read.conditions import Slice
+        from whatsapp_mcp.store.read.hinting import searched
+        from whatsapp_mcp.store.read.listing import listed
         from whatsapp_mcp.store.search.index import check_index
         from whatsapp_mcp.store.search.query import Filters, Query
+        from whatsapp_mcp.store.search.span import Span
 
         span, part = Span(start, end), Slice(limit, offset, cursor)
         with self._connections.snapshot() as connection:
@@ -186,9 +186,8 @@ class StoreReader:
                 return Page((), 0)
             filters = Filters(chat=entity, media_only=media_only, from_me=from_me)
             if search and search.strip():
-                check_index(connection, self._connections.path)
-                query = Query.parse(search)
-                return hinted(found(connection, query, filters, span, part), connection, query, filters, span)
+                check_index(connection, self._database.where)
+                return searched(connection, Query.parse(search), filters, span, part)
             return listed(connection, filters, span, part)
 
     def search(
@@ -222,17 +221,18 @@ class StoreReader:
         Raises:
             InvalidArgument: not a cursor of this list.
         """
-        from whatsapp_mcp.store.read.conditions import Slice, Span
-        from whatsapp_mcp.store.read.hinting import hinted
-        from whatsapp_mcp.store.read.listing import found, own_is_rare
+        from whatsapp_mcp.store.read.conditions import Slice
+        from whatsapp_mcp.store.read.hinting import searched
+        from whatsapp_mcp.store.read.listing import own_is_rare
         from whatsapp_mcp.store.search.index import check_index
         from whatsapp_mcp.store.search.query import Filters, Query
+        from whatsapp_mcp.store.search.span import Span
 
         with self._connections.snapshot() as connection:
             entity = find_entity(connection, chat) if connection and chat else None
             if connection is None or (chat and entity is None):
                 return Page((), 0)
-            check_index(connection, self._connections.path)
+            check_index(connection, self._database.where)
             filters = Filters(
                 chat=entity,
                 apart_from=_present(find_entity(connection, STATUS_BROADCAST)) if entity is None else (),
@@ -243,8 +243,7 @@ class StoreReader:
                 links_only=links_only,
             )
             query, span, part = Query.parse(text), Span(start, end), Slice(limit, offset, cursor)
-            page = found(connection, query, filters, span, part, by_relevance=by_relevance)
-            return hinted(page, connection, query, filters, span)
+            return searched(connection, query, filters, span, part, by_relevance=by_relevance)
 
     def receipts(self, message: Message) -> tuple[ReceiptView, ...]:
         """How far a message of ours got with each person that WhatsApp told of, who got it first comes first."""
@@ -359,15 +358,16 @@ class StoreReader:
 
     def newest_arrival(self) -> int:
         """The highest arrival number given so far, 0 in an empty store; of what may be read, in a restricted reader."""
-        if isinstance(self._connections, RestrictedConnections):
+        if self._judge is not None:
             with self._connections.snapshot() as connection:
-                return newest_readable(connection) if isinstance(connection, RestrictedConnection) else 0
+                restriction = connection.restriction if connection else None
+                return newest_readable(connection, restriction) if connection and restriction else 0
         return int(self._meta("arrival") or 0)
 
     def position(self, cursor: int) -> int:
         """The arrival number to go on after, of one that was told as a cursor."""
         newest = self.newest_arrival()
-        if isinstance(self._connections, RestrictedConnections):
+        if self._judge is not None:
             # Whoever tries numbers does not learn how many messages there are beside those that may be read.
             return min(cursor, newest)
         # Arrival numbers start again with a new account; a cursor from the time before must not hide what came since.
@@ -375,7 +375,7 @@ class StoreReader:
 
     def cursor_at(self, arrival: int) -> int:
         """What to tell as the cursor of who has looked at everything up to this arrival number."""
-        if isinstance(self._connections, RestrictedConnections):
+        if self._judge is not None:
             return min(arrival, self.newest_arrival())
         return arrival
 
@@ -476,10 +476,10 @@ class StoreReader:
     # -- the store itself ---------------------------------------------------------------------------------------------
 
     def stats(self) -> StoreStats:
-        from whatsapp_mcp.store.read.inspection import stats_of
+        from whatsapp_mcp.store.stats import stats_of
 
         with self._connections.snapshot() as connection:
-            return stats_of(connection, self._connections.path) if connection else StoreStats(0, 0, 0, 0, None)
+            return stats_of(connection, self._database) if connection else StoreStats(0, 0, 0, 0, None)
 
     def _meta(self, key: str) -> str | int | None:
         with self._connections.snapshot() as connection:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.store.database import Row, StoreConnection
 from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.read.names import like_words, name_source, named_target
 from whatsapp_mcp.store.read.restricted import may_be_read, only_readable
@@ -34,7 +34,7 @@ ALIKE: Final = 0.6
 """How alike two names must be to be offered as a near miss, from 0 to 1 (difflib's ratio)."""
 
 
-def exact_names(connection: sqlite3.Connection, name: str, *, strangers: bool = False) -> tuple[NamedTarget, ...]:
+def exact_names(connection: StoreConnection, name: str, *, strangers: bool = False) -> tuple[NamedTarget, ...]:
     """Whoever can be meant by exactly this name, spelling folded, by name and JID.
 
     Those whom the owner saved under it, groups that the owner is in, and channels. Where nobody is saved under it, also
@@ -58,19 +58,19 @@ def exact_names(connection: sqlite3.Connection, name: str, *, strangers: bool = 
     return tuple(named_target(row) for row in meant or (rows if strangers else []))
 
 
-def _saved_names(row: sqlite3.Row) -> set[str]:
+def _saved_names(row: Row) -> set[str]:
     """Folded, the names that the owner's phone gives a person."""
     return {fold(name) for name in (row["full_name"], row["first_name"], row["chat_name"]) if name}
 
 
-def target_of(connection: sqlite3.Connection, jid: Jid) -> NamedTarget | None:
+def target_of(connection: StoreConnection, jid: Jid) -> NamedTarget | None:
     """Who has this address, in any form; None when nothing is known of it."""
     entity = find_entity(connection, jid)
     row = connection.execute(_WHO, (entity,)).fetchone()
     return None if row is None or not may_be_read(connection, entity) else named_target(row)
 
 
-def near_names(connection: sqlite3.Connection, name: str, limit: int) -> tuple[NamedTarget, ...]:
+def near_names(connection: StoreConnection, name: str, limit: int) -> tuple[NamedTarget, ...]:
     """Names that ``name`` may have been meant to be, the likeliest first."""
     folded = fold(name)
     patterns = like_words(name)
@@ -80,7 +80,7 @@ def near_names(connection: sqlite3.Connection, name: str, limit: int) -> tuple[N
 
     matcher = difflib.SequenceMatcher()
     matcher.set_seq2(folded)
-    scored: list[tuple[float, str, sqlite3.Row]] = []
+    scored: list[tuple[float, str, Row]] = []
     only = only_readable(connection, "entities.id")
     for row in connection.execute(f"{_TARGETS}{only} AND coalesce(chats.gone, 0) = 0"):
         names = row["folded"]

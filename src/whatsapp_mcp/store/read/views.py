@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
@@ -21,6 +20,7 @@ from whatsapp_mcp.models.views import (
     QuotedMessage,
     Reaction,
 )
+from whatsapp_mcp.store.database import Row, StoreConnection
 from whatsapp_mcp.store.read.annotations import (
     Key,
     chat_labels,
@@ -89,7 +89,7 @@ def messages_query(page: str, order: str, *, more: str = "", joins: str = "", te
     return _MESSAGES.format(page=page, order=order, text=text, more=more, joins=joins)
 
 
-def contact_view(row: sqlite3.Row) -> Contact:
+def contact_view(row: Row) -> Contact:
     jid = stored_jid(row["jid"])
     return Contact(
         jid=jid,
@@ -102,14 +102,14 @@ def contact_view(row: sqlite3.Row) -> Contact:
     )
 
 
-def chats_view(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> tuple[Chat, ...]:
+def chats_view(connection: StoreConnection, rows: Sequence[Row]) -> tuple[Chat, ...]:
     """The chats of ``CHATS``, with their labels."""
     labels = chat_labels(connection, [row["entity"] for row in rows])
     return each(rows, lambda row: _chat(row, labels.get(row["entity"], ())), _remains_of_chat)
 
 
 def messages_view(
-    connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], *, facts_limit: int = FACTS_LIMIT
+    connection: StoreConnection, rows: Sequence[Row], *, facts_limit: int = FACTS_LIMIT
 ) -> tuple[Message, ...]:
     """The messages of ``messages_query``, with what people attached to them.
 
@@ -134,7 +134,7 @@ def messages_view(
     answered, belonging = quotes(connection, rows, extras), parts(connection, shown)
     people = NamedPeople(connection, _named(rows, extras, answered.values()))
 
-    def message(numbered: tuple[sqlite3.Row, Key, dict[str, object]]) -> Message:
+    def message(numbered: tuple[Row, Key, dict[str, object]]) -> Message:
         row, key, extra = numbered
         made = _message(row, extra, attached.to(key), people)
         quoted, belongs = answered.get(row["arrival"]), belonging.get(key, ())
@@ -150,7 +150,7 @@ def messages_view(
 
 
 def _of_kind(
-    kind: MessageKind, rows: Sequence[sqlite3.Row], keys: Sequence[Key], extras: Sequence[dict[str, object]]
+    kind: MessageKind, rows: Sequence[Row], keys: Sequence[Key], extras: Sequence[dict[str, object]]
 ) -> dict[Key, dict[str, object]]:
     """The facts of the messages of a kind that are not deleted."""
     return {
@@ -183,7 +183,7 @@ class _Attached(NamedTuple):
 
 
 def _named(
-    rows: Sequence[sqlite3.Row], extras: Sequence[dict[str, object]], answered: Iterable[QuotedMessage]
+    rows: Sequence[Row], extras: Sequence[dict[str, object]], answered: Iterable[QuotedMessage]
 ) -> Iterator[Jid]:
     """All who are named in messages."""
     for quoted in answered:
@@ -195,7 +195,7 @@ def _named(
             yield from on_cards(extra)
 
 
-def _chat(row: sqlite3.Row, labels: tuple[str, ...]) -> Chat:
+def _chat(row: Row, labels: tuple[str, ...]) -> Chat:
     jid = stored_jid(row["jid"])
     return Chat(
         jid=jid,
@@ -223,7 +223,7 @@ def _muted_until(milliseconds: int) -> datetime | None:
     return FOR_EVER if milliseconds < 0 or milliseconds >= _FOR_EVER else from_ms(milliseconds)
 
 
-def _message(row: sqlite3.Row, extra: dict[str, object], attached: dict[str, Any], people: NamedPeople) -> Message:
+def _message(row: Row, extra: dict[str, object], attached: dict[str, Any], people: NamedPeople) -> Message:
     chat, sender = stored_jid(row["chat_jid"]), stored_jid(row["sender_jid"])
     shown: dict[str, Any] = {} if row["revoked_at"] is not None else _shown(row, extra, people)
     return Message(
@@ -260,7 +260,7 @@ def _message_kind(stored: str) -> MessageKind:
         return MessageKind.OTHER
 
 
-def _shown(row: sqlite3.Row, extra: dict[str, object], people: NamedPeople) -> dict[str, Any]:
+def _shown(row: Row, extra: dict[str, object], people: NamedPeople) -> dict[str, Any]:
     """What a revoked message does not show any more."""
     mentioned, quoted = mentions_of(row["mentions"]), row["reply_to_text"]
     return {
@@ -280,7 +280,7 @@ def _shown(row: sqlite3.Row, extra: dict[str, object], people: NamedPeople) -> d
     }
 
 
-def _remains_of_message(row: sqlite3.Row) -> Message:
+def _remains_of_message(row: Row) -> Message:
     """Of a row from which no message can be made: which one it is."""
     chat, sender = stored_jid(row["chat_jid"]), stored_jid(row["sender_jid"])
     then = from_ms(row["timestamp"])
@@ -300,6 +300,6 @@ def _remains_of_message(row: sqlite3.Row) -> Message:
     )
 
 
-def _remains_of_chat(row: sqlite3.Row) -> Chat:
+def _remains_of_chat(row: Row) -> Chat:
     jid, then = stored_jid(row["jid"]), from_ms(row["updated_at"])
     return Chat(jid=jid, name=str(jid), kind="person", created_at=then, updated_at=then)

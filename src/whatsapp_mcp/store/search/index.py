@@ -1,26 +1,26 @@
-"""The search index: what of a message is found, and the only code that writes ``message_search``.
+"""The search index: what of a message is found.
 
 A message is in the index as a document: its words, then tags, which say where it belongs (chat, author, kind …), so
 that a filter is one more word to look up. Shown messages are in the index, those without words too; revoked and hidden
 ones are not.
 
-A contentless FTS5 table keeps no text: to take a message out, SQLite must be given exactly the words that were put in.
-They are always worked out from the stored message, hence ``rebuild`` when that changes.
+The documents are kept nowhere: to take a message out, FTS5 must be given exactly the words that were put in. They are
+always worked out from the stored message, hence ``rebuild`` when that changes. What an engine makes of them,
+``tables.SearchTables`` says; ``write.search_index`` is the only code that changes it.
 """
 
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.models.content import TRANSCRIPT_LANGUAGE
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import load_extra
-from whatsapp_mcp.store.search.folding import ASCII_SYMBOLS, FOLD_VERSION, PHONE_NUMBER, digits_of, fold, unspaced
-from whatsapp_mcp.waiting import waits_for
+from whatsapp_mcp.store.search.folding import FOLD_VERSION, PHONE_NUMBER, digits_of, fold, unspaced
+from whatsapp_mcp.whereabouts import Whereabouts
 
 INDEX_VERSION: Final = f"4 fold {FOLD_VERSION}"
 """Changes when the same message may get another document; the index is made anew then."""
@@ -50,13 +50,7 @@ _LINK: Final = re.compile(r"\b(?:https?://|www\.)\w", re.IGNORECASE)
 DOCUMENT_COLUMNS: Final = "m.place, m.chat, m.sender, m.from_me, m.has_media, m.kind, m.text, media.file_name, m.extra"
 """What ``documents`` needs, of messages AS m and media."""
 
-SEARCH_TABLE: Final = f"""
-    CREATE VIRTUAL TABLE message_search USING fts5(
-        document, content = '', tokenize = "ascii tokenchars '{ASCII_SYMBOLS}'"
-    )
-    """
-
-_ROWS: Final = (
+SHOWN_ROWS: Final = (
     f"SELECT {DOCUMENT_COLUMNS} FROM messages AS m LEFT JOIN media ON media.arrival = m.arrival"
     " WHERE m.revoked_at IS NULL AND m.place > 0"
 )
@@ -153,105 +147,19 @@ def _texts_in(value: object, depth: int) -> Iterator[str]:
             yield from _texts_in(item, depth + 1)
 
 
-class _Pending(NamedTuple):
-    """What the index holds for a place, and what it shall hold."""
-
-    old: str | None
-    new: str | None
-
-
-class SearchIndex:
-    """Collects what a transaction changes, for ``flush``.
-
-    Places must reach FTS5 in ascending order: at each step back it writes out all it has in memory as a small segment
-    of its own, and history comes newest first.
-    """
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._pending: dict[int, _Pending] = {}
-
-    def add(self, place: int, document: str | None) -> None:
-        """None, here and below: the message is not to be found."""
-        pending = self._pending.get(place)
-        self._pending[place] = _Pending(pending.old if pending else None, document)
-
-    def remove(self, place: int, document: str | None) -> None:
-        """``document`` as it was added."""
-        pending = self._pending.get(place)
-        self._pending[place] = _Pending(pending.old if pending else document, None)
-
-    def flush(self) -> None:
-        execute = self._connection.execute
-        for place in sorted(self._pending):
-            old, new = self._pending[place]
-            if old == new:
-                continue
-            if old:
-                execute(
-                    "INSERT INTO message_search (message_search, rowid, document) VALUES ('delete', ?, ?)",
-                    (place, old),
-                )
-            if new:
-                execute("INSERT INTO message_search (rowid, document) VALUES (?, ?)", (place, new))
-        self._pending.clear()
-
-    def forget(self) -> None:
-        self._pending.clear()
-
-    def move(self, chat: int, to: int) -> None:
-        """All messages of one chat belong to another; to be called before their rows are changed."""
-        rows = self._connection.execute(f"{_ROWS} AND m.chat = ?", (chat,)).fetchall()
-        for place, document in documents(rows):
-            self.remove(place, document)
-        for place, document in documents((place, to, *rest) for place, _, *rest in rows):
-            self.add(place, document)
-
-    def rebuild(self) -> None:
-        """Make the whole index anew from the messages, however broken it is; within the caller's transaction."""
-        try:
-            self._connection.execute("INSERT INTO message_search (message_search) VALUES ('delete-all')")
-        except sqlite3.DatabaseError:
-            if not self._connection.in_transaction:  # SQLite ended it: more is wrong than the index
-                raise
-            self._replace_table()
-        rows = self._connection.execute(f"{_ROWS} ORDER BY m.place")
-        (total,) = self._connection.execute("SELECT count(*) FROM messages").fetchone()
-        with waits_for("making the search index", total=total, unit="messages") as wait:
-
-            def noted() -> Iterator[tuple[int, str]]:
-                for count, row in enumerate(documents(rows)):
-                    wait.done = count
-                    yield row
-
-            self._connection.executemany("INSERT INTO message_search (rowid, document) VALUES (?, ?)", noted())
-
-    def _replace_table(self) -> None:
-        """SQLite opens a virtual table before it drops it, which a damaged one does not survive."""
-        execute = self._connection.execute
-        execute("PRAGMA writable_schema = ON")
-        try:
-            execute("DELETE FROM sqlite_master WHERE name = 'message_search'")
-        finally:
-            execute("PRAGMA writable_schema = RESET")
-        for part in ("data", "idx", "docsize", "config"):
-            execute(f"DROP TABLE IF EXISTS message_search_{part}")
-        execute(SEARCH_TABLE)
-
-
-def is_current(connection: sqlite3.Connection) -> bool:
+def is_current(connection: StoreConnection) -> bool:
     """Whether this version of the program made the index; otherwise it is made anew when the store is opened."""
     row = connection.execute("SELECT value FROM meta WHERE key = 'index_version'").fetchone()
     return row is not None and row[0] == INDEX_VERSION
 
 
-def check_index(connection: sqlite3.Connection, path: Path) -> None:
+def check_index(connection: StoreConnection, where: Whereabouts) -> None:
     """Raises StoreError while the index is not that of this version."""
     if not is_current(connection):
         raise StoreError(
             "the search index is being made anew",
             next_step="Call again in half a minute; lists without a search work meanwhile.",
-            details={"path": str(path)},
+            details={"path": str(where)},
         )
 
 

@@ -5,7 +5,6 @@ The newest statement of each fact counts, whenever it comes; of two at one time 
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
 from whatsapp_mcp.models.app_state import (
@@ -18,6 +17,7 @@ from whatsapp_mcp.models.app_state import (
     MessageLabelled,
     MessageStarred,
 )
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import clamp, fitting, place_ceiling, place_floor
 from whatsapp_mcp.store.write.chat_row import ChatRow
 from whatsapp_mcp.store.write.chats import Chats
@@ -58,7 +58,7 @@ class AppState:
     """Stores what we say; ``chat`` is an entity. Neither the chat nor the message need be here yet."""
 
     def __init__(
-        self, connection: sqlite3.Connection, chats: Chats, derivation: Derivation, visibility: Visibility
+        self, connection: StoreConnection, chats: Chats, derivation: Derivation, visibility: Visibility
     ) -> None:
         self._connection = connection
         self._chats = chats

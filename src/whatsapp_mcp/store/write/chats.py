@@ -9,11 +9,11 @@ replaces the count of what it knew of.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import fields
 from typing import Final
 
 from whatsapp_mcp.models.app_state import ChatChanged
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, fitting, place_floor
 from whatsapp_mcp.store.write.chat_row import ChatRow
 from whatsapp_mcp.store.write.unread import Unread
@@ -35,7 +35,7 @@ _LAST_MESSAGE: Final = (
 class Chats:
     """Chat rows of one transaction: read when first needed, written by ``flush``."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
         self._rows: dict[int, ChatRow] = {}
         self.unread = Unread(connection)

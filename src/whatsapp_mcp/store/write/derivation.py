@@ -7,17 +7,17 @@ admin of the group, receipts of others for our messages. docs/security.md, "Who 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.events import EventKind
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import RANK
-from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.event_log import EventLog
 from whatsapp_mcp.store.write.held import Held, held_under, is_note, update_message
 from whatsapp_mcp.store.write.identities import Address
+from whatsapp_mcp.store.write.search_index import SearchIndex
 from whatsapp_mcp.store.write.statements import NOBODY, author_of, bind
 from whatsapp_mcp.store.write.visibility import Visibility
 
@@ -25,7 +25,7 @@ from whatsapp_mcp.store.write.visibility import Visibility
 class Derivation:
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: StoreConnection,
         chats: Chats,
         index: SearchIndex,
         visibility: Visibility,

@@ -9,13 +9,13 @@ what a history tells, nor what is done here.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
 
 from whatsapp_mcp.models.events import EventKind
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import clamp
 from whatsapp_mcp.untrusted_text import encodable
 
@@ -48,7 +48,7 @@ MOVES: Final = ("UPDATE events SET chat = :kept WHERE chat = :gone",)
 class EventLog:
     """Gives the arrival numbers, to messages too."""
 
-    def __init__(self, connection: sqlite3.Connection, arrival: int) -> None:
+    def __init__(self, connection: StoreConnection, arrival: int) -> None:
         """``arrival``: the highest number given so far."""
         self._connection = connection
         self._live = False

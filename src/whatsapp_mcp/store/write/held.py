@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.models.content import BROADCAST_LIST, MessageKind
 from whatsapp_mcp.models.views import StoredMessage
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import load_extra, stored_jid
 from whatsapp_mcp.store.search.index import document_of
 from whatsapp_mcp.store.write.identities import Address
@@ -80,19 +80,19 @@ _MESSAGE: Final = (
 )
 
 
-def held_under(connection: sqlite3.Connection, chat: int, message_id: str) -> list[Held]:
+def held_under(connection: StoreConnection, chat: int, message_id: str) -> list[Held]:
     """The messages of this id in a chat: mostly one, but it is their authors who choose the ids."""
     return [Held(*row) for row in connection.execute(_HELD, (chat, message_id)).fetchall()]
 
 
-def find_held(connection: sqlite3.Connection, chat: int, message_id: str, author: Address) -> Held | None:
+def find_held(connection: StoreConnection, chat: int, message_id: str, author: Address) -> Held | None:
     """The message of this author, by whichever address; first by this one."""
     same = [held for held in held_under(connection, chat, message_id) if held.author == author.entity]
     return min(same, key=lambda held: held.sender != author.id, default=None)
 
 
 def find_message(
-    connection: sqlite3.Connection, message_id: str, chat: int | None, author: int | None
+    connection: StoreConnection, message_id: str, chat: int | None, author: int | None
 ) -> StoredMessage | None:
     """The message of this id, in one chat or in any, of one author or of any; both are entities.
 
@@ -107,7 +107,7 @@ def find_message(
     return next((_stored(*row) for row in rows), None)
 
 
-def messages_under(connection: sqlite3.Connection, chat: int, message_id: str) -> list[tuple[int, StoredMessage]]:
+def messages_under(connection: StoreConnection, chat: int, message_id: str) -> list[tuple[int, StoredMessage]]:
     """The messages of this id in a chat, each with the entity of its author."""
     rows = connection.execute(_MESSAGE.format(chats="chats.entity = ?1"), (chat, message_id, None)).fetchall()
     return [(row[-1], _stored(*row)) for row in rows]
@@ -140,18 +140,18 @@ def _stored(
     )
 
 
-def is_note(connection: sqlite3.Connection, arrival: int) -> bool:
+def is_note(connection: StoreConnection, arrival: int) -> bool:
     """Whether we wrote this message to ourselves, on another device of ours: to who runs here, it is news."""
     return connection.execute("SELECT 1 FROM notes WHERE arrival = ?", (arrival,)).fetchone() is not None
 
 
 def update_message(
-    connection: sqlite3.Connection, arrival: int, now: int, assignments: str, *values: int | str | bytes | None
+    connection: StoreConnection, arrival: int, now: int, assignments: str, *values: int | str | bytes | None
 ) -> None:
     connection.execute(f"UPDATE messages SET {assignments}, updated_at = ? WHERE arrival = ?", (*values, now, arrival))
 
 
-def touch_message(connection: sqlite3.Connection, chat: int, message_id: str, author: int, now: int) -> None:
+def touch_message(connection: StoreConnection, chat: int, message_id: str, author: int, now: int) -> None:
     """Something beside the row changed that is shown with the message of this author (an address); it may not be here
     yet."""
     wanted = "chat = ? AND id = ? AND sender = ?"

@@ -6,11 +6,11 @@ entities are merged only when things were stored under both forms before.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.jid import BROADCAST, GROUP, LID, NEWSLETTER, USER, Jid
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import stored_jid
 
 _KINDS: Final = {GROUP: "group", NEWSLETTER: "newsletter", BROADCAST: "broadcast"}
@@ -37,7 +37,7 @@ class Union:
 class Identities:
     """Addresses and entities of one writer, cached. ``forget`` after a transaction was rolled back."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
         self._cache: dict[Jid, Address] = {}
         self._paired: dict[Jid, Jid] = {}
@@ -142,15 +142,16 @@ class Identities:
         return known
 
     def _add_entity(self, jid: Jid) -> int:
-        cursor = self._connection.execute(
-            "INSERT INTO entities (jid, lid, kind, folded) VALUES (?, ?, ?, '')",
+        (entity,) = self._connection.execute(
+            "INSERT INTO entities (jid, lid, kind, folded) VALUES (?, ?, ?, '') RETURNING id",
             (str(jid), str(jid) if jid.server == LID else None, _KINDS.get(jid.server, "person")),
-        )
-        return int(cursor.lastrowid or 0)
+        ).fetchone()
+        return int(entity)
 
     def _add_address(self, jid: Jid, entity: int) -> Address:
-        cursor = self._connection.execute("INSERT INTO addresses (jid, entity) VALUES (?, ?)", (str(jid), entity))
-        known = self._cache[jid] = Address(int(cursor.lastrowid or 0), entity)
+        insert = "INSERT INTO addresses (jid, entity) VALUES (?, ?) RETURNING id"
+        (number,) = self._connection.execute(insert, (str(jid), entity)).fetchone()
+        known = self._cache[jid] = Address(int(number), entity)
         return known
 
 

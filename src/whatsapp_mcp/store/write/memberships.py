@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
 from whatsapp_mcp.models.changes import GroupsJoined
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.identities import Identities
 
@@ -14,7 +14,7 @@ _LISTED: Final = "INSERT INTO meta VALUES ('groups_listed_at', ?) ON CONFLICT DO
 
 
 class Memberships:
-    def __init__(self, connection: sqlite3.Connection, identities: Identities, chats: Chats) -> None:
+    def __init__(self, connection: StoreConnection, identities: Identities, chats: Chats) -> None:
         self._connection = connection
         self._identities = identities
         self._chats = chats

@@ -6,17 +6,17 @@ given the same words again.
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
 from whatsapp_mcp.models.content import MENTIONED, Content
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.untrusted_text import encodable
 
 _SEARCHED: Final = 50
 """People whose names are searched, of one message."""
 
 
-def with_mentioned(connection: sqlite3.Connection, content: Content) -> dict[str, object]:
+def with_mentioned(connection: StoreConnection, content: Content) -> dict[str, object]:
     """The facts of a message, with the names of those whom it mentions."""
     some = [encodable(str(jid)) for jid in content.mentions[:_SEARCHED]]
     if not some:

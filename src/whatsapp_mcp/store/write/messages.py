@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Final, NamedTuple
@@ -22,8 +21,9 @@ from whatsapp_mcp.models.content import (
 from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.events import EventKind
 from whatsapp_mcp.models.notices import Happening
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import RANK, clamp, dump_extra, dump_jid, dump_mentions, fitting, load_extra, place_of
-from whatsapp_mcp.store.search.index import SearchIndex, document_of
+from whatsapp_mcp.store.search.index import document_of
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.event_log import EventLog
@@ -31,6 +31,7 @@ from whatsapp_mcp.store.write.held import Held, find_held, update_message
 from whatsapp_mcp.store.write.identities import Address
 from whatsapp_mcp.store.write.mentioned import with_mentioned
 from whatsapp_mcp.store.write.parts import keeps_first_file, parent_of, twin_of, twins_before
+from whatsapp_mcp.store.write.search_index import SearchIndex
 from whatsapp_mcp.untrusted_text import encodable
 
 _INSERTED: Final = (
@@ -62,7 +63,7 @@ class _Kept(NamedTuple):
 
 class Messages:
     def __init__(
-        self, connection: sqlite3.Connection, chats: Chats, index: SearchIndex, derivation: Derivation, events: EventLog
+        self, connection: StoreConnection, chats: Chats, index: SearchIndex, derivation: Derivation, events: EventLog
     ) -> None:
         self._connection = connection
         self._chats = chats

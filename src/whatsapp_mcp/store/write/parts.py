@@ -4,12 +4,12 @@ or video that comes a second time, in better quality. Of such two there is one r
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.models.content import BELONGS_TO
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import load_extra
 from whatsapp_mcp.store.write.held import Held, find_held
 from whatsapp_mcp.store.write.identities import Address
@@ -25,7 +25,7 @@ def parent_of(extra: Mapping[str, object]) -> str | None:
     return _belonging(extra)[0]
 
 
-def twin_of(connection: sqlite3.Connection, change: MessageReceived, chat: int, author: Address) -> Held | None:
+def twin_of(connection: StoreConnection, change: MessageReceived, chat: int, author: Address) -> Held | None:
     """The message that this one shows again, if it is here."""
     parent, role = _belonging(change.content.extra)
     if parent is None or role not in _TWINS or change.content.media is None:
@@ -34,7 +34,7 @@ def twin_of(connection: sqlite3.Connection, change: MessageReceived, chat: int, 
     return held if held is not None and _fits(held, change.content.kind, change.timestamp) else None
 
 
-def twins_before(connection: sqlite3.Connection, message: Held, author: Address) -> Iterator[Held]:
+def twins_before(connection: StoreConnection, message: Held, author: Address) -> Iterator[Held]:
     """Rows that show this message again, and were here before it."""
     query = "SELECT id FROM messages WHERE chat = ? AND parent_id = ? AND parent_id IS NOT NULL"
     for (message_id,) in connection.execute(query, (message.chat, message.id)).fetchall():

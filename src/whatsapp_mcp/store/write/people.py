@@ -5,11 +5,11 @@ Saved in the phone's address book > what the phone calls the chat > push name > 
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass, fields
 from typing import Final
 
 from whatsapp_mcp.models.changes import ContactSeen
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.search.folding import fold
 from whatsapp_mcp.untrusted_text import encodable
 
@@ -39,7 +39,7 @@ _WRITE: Final = (
 class People:
     """Names by entity, cached over transactions. ``forget`` after a transaction was rolled back."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
         self._cache: dict[int, Names] = {}
         self._changed: set[int] = set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
@@ -22,6 +21,7 @@ from whatsapp_mcp.models.changes import (
 )
 from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.models.events import EventKind
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import clamp, dump_extra, dump_mentions, fitting
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.event_log import EventLog
@@ -71,7 +71,7 @@ Saying = MessageEdited | MessageRevoked | ReceiptReceived | PollVoted | Shown
 class ReactionsAndReceipts:
     """Stores what people say; ``chat`` is an entity, ``sender`` an address. The message need not be here yet."""
 
-    def __init__(self, connection: sqlite3.Connection, derivation: Derivation, events: EventLog) -> None:
+    def __init__(self, connection: StoreConnection, derivation: Derivation, events: EventLog) -> None:
         self._connection = connection
         self._derivation = derivation
         self._events = events

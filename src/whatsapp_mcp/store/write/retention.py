@@ -9,7 +9,6 @@ limit: the message is older still and would not be stored any more.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,11 +16,12 @@ from typing import Final
 
 from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.models.downloaded import DownloadedFile
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import clamp, place_floor, stored_jid
-from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.held import HELD, Held
+from whatsapp_mcp.store.write.search_index import SearchIndex
 from whatsapp_mcp.store.write.statements import BY_AUTHOR, NOBODY
 
 BATCH: Final = 200
@@ -88,7 +88,7 @@ class Retention:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: StoreConnection,
         chats: Chats,
         index: SearchIndex,
         derivation: Derivation,

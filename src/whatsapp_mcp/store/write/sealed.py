@@ -6,12 +6,12 @@ comes that may change that: the message it is about, or an address of who wrote 
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import SealedReceived
 from whatsapp_mcp.models.views import SealedStatement, SealedTarget
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import clamp, stored_jid
 from whatsapp_mcp.store.write.held import messages_under
 from whatsapp_mcp.store.write.identities import Address
@@ -45,7 +45,7 @@ MOVES: Final = (
 
 
 class Sealed:
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
         self._any: bool | None = None
         """Whether there is anything; None when it must be looked up."""

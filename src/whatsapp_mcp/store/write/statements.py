@@ -7,10 +7,10 @@ where several are here nothing says which, and it is about none.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from typing import Final
 
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.write.identities import Address
 
 NOBODY: Final = 0
@@ -125,7 +125,7 @@ _HERE: Final = (
 )
 
 
-def author_of(connection: sqlite3.Connection, chat: int, message_id: str, told: Address | None) -> int | None:
+def author_of(connection: StoreConnection, chat: int, message_id: str, told: Address | None) -> int | None:
     """The author to note with a statement about a message.
 
     Args:
@@ -145,7 +145,7 @@ def author_of(connection: sqlite3.Connection, chat: int, message_id: str, told: 
     return told.id
 
 
-def bind(connection: sqlite3.Connection, chat: int, message_id: str, author: int) -> None:
+def bind(connection: StoreConnection, chat: int, message_id: str, author: int) -> None:
     """A message is the only one of its id in its chat: it is the one that was meant where no author was told."""
     values = {"chat": chat, "message_id": message_id, "author": author}
     for statements in ALL:

@@ -5,11 +5,10 @@ The entity with fewer messages gives way, so that the least is moved; which one 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from whatsapp_mcp.store.search.index import SearchIndex
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.write import app_state, event_log, reactions_and_receipts, sealed
 from whatsapp_mcp.store.write.chat_row import ChatRow
 from whatsapp_mcp.store.write.chats import Chats
@@ -18,6 +17,7 @@ from whatsapp_mcp.store.write.held import Held, held_under
 from whatsapp_mcp.store.write.identities import Identities, Union
 from whatsapp_mcp.store.write.messages import Messages
 from whatsapp_mcp.store.write.people import People
+from whatsapp_mcp.store.write.search_index import SearchIndex
 from whatsapp_mcp.store.write.statements import ALL
 from whatsapp_mcp.store.write.visibility import Visibility
 
@@ -72,7 +72,7 @@ _HERE_ALREADY: Final = (
 
 
 def unite(
-    connection: sqlite3.Connection,
+    connection: StoreConnection,
     union: Union,
     *,
     identities: Identities,
@@ -116,7 +116,7 @@ def _size(chat: ChatRow | None) -> int:
 
 
 def _united_messages(
-    connection: sqlite3.Connection, messages: Messages, kept: int, gone: int, now: int
+    connection: StoreConnection, messages: Messages, kept: int, gone: int, now: int
 ) -> set[tuple[int, str]]:
     """Messages that were stored under both forms: keep each once, with the most that is known of it.
 
@@ -151,9 +151,7 @@ def _worth(held: Held) -> tuple[bool, int]:
     return held.is_placeholder, held.arrival
 
 
-def _unite_chats(
-    connection: sqlite3.Connection, chats: Chats, *, kept: int, gone: int, preferred: int, now: int
-) -> None:
+def _unite_chats(connection: StoreConnection, chats: Chats, *, kept: int, gone: int, preferred: int, now: int) -> None:
     if chats.stored(kept) is None and chats.stored(gone) is None:
         return
     one, other = chats.get(kept, now), chats.get(gone, now)

@@ -7,10 +7,10 @@ lies behind it only where its second does; it is unread when the phone counts it
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
 from whatsapp_mcp.models.content import MessageKind
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, place_ceiling, place_floor
 from whatsapp_mcp.store.write.chat_row import ChatRow
 
@@ -39,7 +39,7 @@ _NEWEST_OF_HISTORY: Final = (
 class Unread:
     """The rows of ``unread``, and their number in the rows of ``chats``."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
 
     def add(self, row: ChatRow, place: int) -> None:

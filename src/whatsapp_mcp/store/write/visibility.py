@@ -5,14 +5,14 @@ Nothing is erased. A hidden message has its place with a minus sign, counts nowh
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import place_ceiling
-from whatsapp_mcp.store.search.index import SearchIndex
 from whatsapp_mcp.store.write.chat_row import ChatRow
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.held import HELD, Held, is_note
+from whatsapp_mcp.store.write.search_index import SearchIndex
 from whatsapp_mcp.store.write.statements import BY_AUTHOR
 
 _AT_ONCE: Final = 5000
@@ -32,7 +32,7 @@ _CLEARED: Final = (
 
 
 class Visibility:
-    def __init__(self, connection: sqlite3.Connection, chats: Chats, index: SearchIndex) -> None:
+    def __init__(self, connection: StoreConnection, chats: Chats, index: SearchIndex) -> None:
         self._connection = connection
         self._chats = chats
         self._index = index

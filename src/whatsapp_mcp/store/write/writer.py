@@ -7,7 +7,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 from whatsapp_mcp.clock import now_ms
@@ -41,11 +40,11 @@ from whatsapp_mcp.models.changes import (
 from whatsapp_mcp.models.views import SealedStatement, StoredMessage
 from whatsapp_mcp.store import deferred, looks, sends
 from whatsapp_mcp.store.deferred import DeferredSends
-from whatsapp_mcp.store.files import check_room, open_for_writing, store_errors
+from whatsapp_mcp.store.engine.choice import database_at, search_tables
 from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.records import KeyedSend, Look, Pauses, Settled
 from whatsapp_mcp.store.rows import clamp, stored_jid
-from whatsapp_mcp.store.search.index import INDEX_VERSION, SearchIndex, is_current
+from whatsapp_mcp.store.search.index import INDEX_VERSION, is_current
 from whatsapp_mcp.store.write.app_state import AppState, ChatStatement
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
@@ -57,11 +56,12 @@ from whatsapp_mcp.store.write.messages import Messages
 from whatsapp_mcp.store.write.people import People
 from whatsapp_mcp.store.write.reactions_and_receipts import ReactionsAndReceipts, Saying
 from whatsapp_mcp.store.write.retention import Retention, RetentionPolicy
-from whatsapp_mcp.store.write.schema import migrate
 from whatsapp_mcp.store.write.sealed import Sealed
+from whatsapp_mcp.store.write.search_index import SearchIndex
 from whatsapp_mcp.store.write.union import unite
 from whatsapp_mcp.store.write.visibility import Visibility
 from whatsapp_mcp.untrusted_text import encodable
+from whatsapp_mcp.whereabouts import Whereabouts
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -71,26 +71,25 @@ class StoreWriter:
     """The only writer of a store. May be called from any thread; calls are done one after the other."""
 
     def __init__(
-        self, path: Path, *, now: Callable[[], int] = now_ms, retention: RetentionPolicy | None = None
+        self, where: Whereabouts, *, now: Callable[[], int] = now_ms, retention: RetentionPolicy | None = None
     ) -> None:
-        """Open the store, create it (0600, in a folder of 0700) or bring its schema up to date.
+        """Open the store, create it (a file with 0600, in a folder of 0700) or bring its schema up to date.
 
         Args:
-            path: the database file.
+            where: a file, or a schema in PostgreSQL.
             now: the time in milliseconds since 1970.
             retention: how long messages are kept; for ever without it.
 
         Raises:
-            StoreError: the file is damaged, read-only, or written by a newer version. Nothing is deleted.
+            StoreError: it is damaged, read-only, or written by a newer version. Nothing is deleted.
         """
-        self._path = path
+        self._database = database_at(where)
         self._now = now
         self._policy = retention
         self._lock = threading.RLock()
-        self._connection = open_for_writing(path)
+        self._connection = self._database.open_for_writing()
         try:
-            migrate(self._connection, path)
-            with store_errors(path):
+            with self._database.errors():
                 self._assemble()
         except BaseException:
             self._connection.close()
@@ -102,7 +101,7 @@ class StoreWriter:
         self._chats = Chats(connection)
         self._people = People(connection)
         self._memberships = Memberships(connection, self._identities, self._chats)
-        self._index = SearchIndex(connection)
+        self._index = SearchIndex(connection, search_tables(connection))
         self._visibility = Visibility(connection, self._chats, self._index)
         self._events = EventLog(connection, int(self._meta("arrival") or 0))
         self._derivation = Derivation(connection, self._chats, self._index, self._visibility, self._events)
@@ -119,6 +118,10 @@ class StoreWriter:
         self._owner_lid = stored_jid(str(lid)) if lid else None
         self.newly_indexed = None if is_current(connection) else self.rebuild_search()
         """How many messages are in the index, if it was made anew when the store was opened."""
+
+    @property
+    def where(self) -> Whereabouts:
+        return self._database.where
 
     @property
     def owner(self) -> Jid | None:
@@ -141,7 +144,7 @@ class StoreWriter:
             return
         if self._owner not in (None, number) and (lid is None or lid != self._owner_lid):
             raise StoreError(
-                f"the message store {self._path} belongs to the account {self._owner}, not to {number}",
+                f"the message store {self._database.where} belongs to the account {self._owner}, not to {number}",
                 next_step="Choose another --data-dir for the other account.",
             )
         with self._transaction() as now:
@@ -172,7 +175,7 @@ class StoreWriter:
 
     def sealed_due(self) -> tuple[SealedStatement, ...]:
         """What is encrypted under another message and may be opened now; some of it, until all of it is settled."""
-        with self._lock, store_errors(self._path):
+        with self._lock, self._database.errors():
             return self._sealed.due()
 
     def settle(self, settled: Iterable[Settled]) -> int:
@@ -195,7 +198,7 @@ class StoreWriter:
         Raises:
             InvalidArgument: several chats have a message of this id, or several authors in this chat.
         """
-        with self._lock, store_errors(self._path):
+        with self._lock, self._database.errors():
             where, by = (find_entity(self._connection, jid) if jid else None for jid in (chat, author))
             if (chat and where is None) or (author and by is None):
                 return None
@@ -226,7 +229,7 @@ class StoreWriter:
 
     def find_send(self, key: str, kept: int = sends.KEPT) -> KeyedSend | None:
         """What stands under a key, for ``kept`` milliseconds."""
-        with self._lock, store_errors(self._path):
+        with self._lock, self._database.errors():
             return sends.find(self._connection, encodable(key), self._now(), kept)
 
     def with_deferred(self, work: Callable[[DeferredSends], T]) -> T:
@@ -241,7 +244,7 @@ class StoreWriter:
 
     def has_receipt(self, message_id: str, chat: Jid) -> bool:
         """Whether somebody else got this message of ours, which may not be stored."""
-        with self._lock, store_errors(self._path):
+        with self._lock, self._database.errors():
             row = self._connection.execute(
                 "SELECT 1 FROM receipts WHERE chat = ? AND message_id = ? AND NOT from_me LIMIT 1",
                 (find_entity(self._connection, chat), encodable(message_id)),
@@ -263,32 +266,23 @@ class StoreWriter:
         Returns:
             How many messages are in it.
         """
-        logger.info("making the search index of %s", self._path)
+        logger.info("making the search index of %s", self._database.where)
         with self._transaction():
-            self._index.rebuild()
+            indexed = self._index.rebuild()
             self._set_meta("index_version", INDEX_VERSION)
-            indexed: int = self._connection.execute("SELECT count(*) FROM message_search_docsize").fetchone()[0]
         return indexed
 
     def compact(self) -> tuple[int, int]:
-        """Write the file anew without what is free in it; takes some ten seconds for a million messages.
+        """Give back to the disk, or to the database, what is free in the store.
 
         Returns:
             Its bytes before and after.
 
         Raises:
-            StoreError: see ``apply``, or there is no room for it. The file is as it was.
+            StoreError: see ``apply``, or there is no room for it. The store is as it was.
         """
-        with self._lock, store_errors(self._path):
-            before = self._path.stat().st_size
-            check_room(self._path, 2 * before)  # the new file goes through the log
-            self._connection.execute("PRAGMA temp_store = FILE")  # it would be in memory, all of it
-            try:
-                self._connection.execute("VACUUM")
-            finally:
-                self._connection.execute("PRAGMA temp_store = MEMORY")
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            return before, self._path.stat().st_size
+        with self._lock, self._database.errors():
+            return self._database.compact(self._connection)
 
     def prune(self) -> bool:
         """Remove some of the messages that are older than they are kept, in one short transaction.
@@ -304,7 +298,7 @@ class StoreWriter:
             return self._retention is not None and self._retention.prune(now)
 
     def close(self) -> None:
-        """Close the file; further calls fail. Closing twice is harmless."""
+        """Further calls fail. Closing twice is harmless."""
         with self._lock:
             self._connection.close()
 
@@ -317,28 +311,16 @@ class StoreWriter:
         Args:
             durable: it is on the disk at the end, which takes as long as all the rest of a send.
         """
-        with self._lock, store_errors(self._path), self._synchronous("FULL" if durable else "NORMAL"):
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._lock, self._database.errors():
             try:
-                now = self._now()
-                yield now
-                self._flush(now)
-                self._connection.execute("COMMIT")
+                with self._database.transaction(self._connection, durable=durable):
+                    now = self._now()
+                    yield now
+                    self._flush(now)
             except BaseException:
                 self._roll_back()
                 raise
             self._arrival = self._events.arrival
-
-    @contextmanager
-    def _synchronous(self, how: str) -> Iterator[None]:
-        if how == "FULL":
-            yield
-            return
-        self._connection.execute(f"PRAGMA synchronous = {how}")
-        try:
-            yield
-        finally:
-            self._connection.execute("PRAGMA synchronous = FULL")
 
     def _flush(self, now: int) -> None:
         """Write what was collected during a transaction."""
@@ -350,8 +332,7 @@ class StoreWriter:
             self._set_meta("arrival", self._events.arrival)
 
     def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        """What was noted of a transaction is not so."""
         parts = (
             self._identities,
             self._people,

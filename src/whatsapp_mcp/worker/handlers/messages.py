@@ -170,7 +170,7 @@ class MessageHandlers:
             ReactionChanged(
                 chat=stored.wire_chat,
                 message_id=stored.id,
-                sender=self._account.device().jid.bare,
+                sender=self._account.own_number(),
                 emoji=command.emoji,
                 timestamp=sent.timestamp,
                 from_me=True,
@@ -184,7 +184,7 @@ class MessageHandlers:
         author = self._composer.author(stored)
         message = compose_revoke(chat=stored.wire_chat, message_id=stored.id, author=author.jid, from_me=author.from_me)
         sent = self._account.send(stored.wire_chat, message)
-        own = self._account.device().jid.bare
+        own = self._account.own_number()
         return self._record(
             command.target.chat,
             sent,
@@ -206,7 +206,7 @@ class MessageHandlers:
         inner = message.editedMessage.message.protocolMessage.editedMessage
         content = read_content(inner)
         assert content is not None, "an edit carries text"
-        own = self._account.device().jid.bare
+        own = self._account.own_number()
         return self._record(
             command.target.chat, sent, MessageEdited(stored.wire_chat, stored.id, own, content, sent.timestamp)
         )
@@ -217,7 +217,7 @@ class MessageHandlers:
         for stored in [self._composer.find(target) for target in command.targets]:
             chat = stored.broadcast_list or stored.wire_chat
             read.setdefault((stored.wire_chat, chat, stored.wire_sender, stored.from_me), []).append(stored.id)
-        own = self._account.device().jid.bare
+        own = self._account.own_number()
         for (wire_chat, chat, sender, from_me), message_ids in read.items():
             if not from_me:  # else we wrote it to ourselves: nobody waits for a receipt
                 self._account.mark_read(message_ids, chat=chat, sender=sender)

@@ -7,25 +7,23 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from whatsapp_mcp.clock import from_ms
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.jid import STATUS_BROADCAST
-from whatsapp_mcp.store.files import open_untouched, store_errors
+from whatsapp_mcp.store.engine.sqlite.connection import SqliteConnection
+from whatsapp_mcp.store.engine.sqlite.file_database import FileDatabase
+from whatsapp_mcp.store.engine.sqlite.files import open_untouched, store_errors
+from whatsapp_mcp.store.engine.sqlite.stored_version import schema_version
+from whatsapp_mcp.store.engine.sqlite.verifying import index_fault, index_is_current
 from whatsapp_mcp.store.records import StoreStats
-from whatsapp_mcp.store.search.verifying import index_fault, index_is_current
-from whatsapp_mcp.store.version import schema_version
+from whatsapp_mcp.store.stats import stats_of
 
+C = TypeVar("C", bound=sqlite3.Connection)
 Opener = Callable[[Path], AbstractContextManager[sqlite3.Connection]]
 
 _STEPS: Final = 100_000
 """SQLite instructions between two looks at the clock; some milliseconds."""
 _SEARCH_INDEX: Final = "message_search"
-_STATS: Final = (
-    "SELECT count(*), coalesce(sum(message_count), 0), max(last_message_at) FROM chats"
-    " WHERE entity IS NOT (SELECT entity FROM addresses WHERE jid = ?)"
-)
 
 
 def find_damage(path: Path, opened: Opener = open_untouched, *, limit: float) -> tuple[str | None, bool]:
@@ -71,7 +69,7 @@ def find_index_fault(path: Path, *, limit: float) -> tuple[str | None, bool]:
         What is wrong (None: nothing was found) and whether the comparison came to its end.
     """
 
-    def look(connection: sqlite3.Connection) -> str | None:
+    def look(connection: SqliteConnection) -> str | None:
         connection.execute("BEGIN")  # a server may be writing: messages and index of one moment
         return index_fault(connection)
 
@@ -79,7 +77,7 @@ def find_index_fault(path: Path, *, limit: float) -> tuple[str | None, bool]:
 
 
 def _look(
-    path: Path, opened: Opener, look: Callable[[sqlite3.Connection], str | None], limit: float
+    path: Path, opened: Callable[[Path], AbstractContextManager[C]], look: Callable[[C], str | None], limit: float
 ) -> tuple[str | None, bool]:
     """What ``look`` says, or why it cannot look; and whether it came to its end within ``limit`` seconds."""
     deadline = time.monotonic() + limit
@@ -104,7 +102,7 @@ def store_stats(path: Path) -> StoreStats | None:
     with store_errors(path):
         try:
             with open_untouched(path) as connection:
-                return stats_of(connection, path) if schema_version(connection, path) else None
+                return stats_of(connection, FileDatabase(path)) if schema_version(connection, path) else None
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # no such table
                 raise StoreError(
@@ -112,14 +110,3 @@ def store_stats(path: Path) -> StoreStats | None:
                     next_step="Move the file away, or choose another --data-dir.",
                 ) from error
             raise
-
-
-def stats_of(connection: sqlite3.Connection, path: Path) -> StoreStats:
-    chats, messages, newest = connection.execute(_STATS, (str(STATUS_BROADCAST),)).fetchone()
-    return StoreStats(
-        schema_version=schema_version(connection, path),
-        messages=messages,
-        chats=chats,
-        bytes=sum(part.stat().st_size for part in (path, path.with_name(f"{path.name}-wal")) if part.exists()),
-        newest_message=None if newest is None else from_ms(newest),
-    )

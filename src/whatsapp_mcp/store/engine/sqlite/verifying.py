@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
+from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import ARRIVAL_MASK
 from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents, is_current
 from whatsapp_mcp.store.version import SCHEMA_VERSION
@@ -34,12 +34,12 @@ _WITH_WORD: Final = "SELECT rowid FROM message_search WHERE message_search MATCH
 _ANY_PLACE: Final = "SELECT place FROM messages WHERE arrival >= ? AND place > 0 AND revoked_at IS NULL LIMIT 1"
 
 
-def index_is_current(connection: sqlite3.Connection) -> bool:
+def index_is_current(connection: StoreConnection) -> bool:
     """Whether schema and index are those of this version of the program; only then ``index_fault`` can tell."""
     return connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION and is_current(connection)
 
 
-def index_fault(connection: sqlite3.Connection) -> str | None:
+def index_fault(connection: StoreConnection) -> str | None:
     """What is wrong with a current index; None when nothing was found.
 
     That each shown message is in it and nothing else is looked at completely; the words of the messages for the
@@ -63,7 +63,7 @@ def index_fault(connection: sqlite3.Connection) -> str | None:
     return f"it holds other words than {len(wrong):,} of {len(compared):,} compared messages" if wrong else None
 
 
-def _stretches(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+def _stretches(connection: StoreConnection) -> Iterator[tuple[int, int]]:
     """Last place and length."""
     yield (1 << 63) - 1, _NEWEST
     (newest,) = connection.execute("SELECT coalesce(max(arrival), 0) FROM messages").fetchone()
@@ -73,7 +73,7 @@ def _stretches(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
             yield row[0], _STRETCH
 
 
-def _with_other_words(connection: sqlite3.Connection, stretch: list[tuple[int, str]]) -> set[int]:
+def _with_other_words(connection: StoreConnection, stretch: list[tuple[int, str]]) -> set[int]:
     """Those places of neighbouring messages (last one first) for which the index holds another document."""
     if not stretch:
         return set()

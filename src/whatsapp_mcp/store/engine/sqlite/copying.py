@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.private_files import new_private_file
-from whatsapp_mcp.store.files import MESSAGE_STORE, open_for_reading, open_untouched, store_errors
-from whatsapp_mcp.store.version import schema_version
+from whatsapp_mcp.store.engine.sqlite.files import MESSAGE_STORE, open_for_reading, open_untouched, store_errors
+from whatsapp_mcp.store.engine.sqlite.stored_version import schema_version
 from whatsapp_mcp.waiting import waits_for
 
 _PAGES: Final = 2_000

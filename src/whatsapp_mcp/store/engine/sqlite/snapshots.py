@@ -3,42 +3,44 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from sqlite3 import Row
 
 from whatsapp_mcp.platform.files import REMOVABLE_WHILE_OPEN
-from whatsapp_mcp.store.files import open_for_reading, store_errors
-from whatsapp_mcp.store.version import SCHEMA_VERSION, older_store, schema_version
+from whatsapp_mcp.store.engine.sqlite.connection import SqliteConnection
+from whatsapp_mcp.store.engine.sqlite.files import open_for_reading, store_errors
+from whatsapp_mcp.store.engine.sqlite.stored_version import schema_version
+from whatsapp_mcp.store.version import SCHEMA_VERSION, older_store
 
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    connection: sqlite3.Connection
+    connection: SqliteConnection
     file: tuple[int, int]
     """Device and inode: which file it was."""
     thread: threading.Thread
 
 
 class ReadConnections:
-    def __init__(self, path: Path, kind: type[sqlite3.Connection] = sqlite3.Connection) -> None:
-        self.path = path
+    def __init__(self, path: Path, kind: type[SqliteConnection] = SqliteConnection) -> None:
+        self._path = path
         self._kind = kind
         self._local = threading.local()
         self._lock = threading.Lock()
         self._open: list[_Open] = []
 
     @contextmanager
-    def snapshot(self) -> Iterator[sqlite3.Connection | None]:
+    def snapshot(self) -> Iterator[SqliteConnection | None]:
         """A connection on which all queries inside see one state of the store; None when there is no store yet.
 
         Raises:
             StoreError: the file is damaged, or a newer version wrote it, or an older one and no writer opened it since.
         """
-        with store_errors(self.path):
+        with store_errors(self._path):
             connection = self._connection()
             if connection is None:
                 yield None
@@ -60,9 +62,9 @@ class ReadConnections:
             self._open.clear()
             self._local = threading.local()
 
-    def _connection(self) -> sqlite3.Connection | None:
+    def _connection(self) -> SqliteConnection | None:
         try:
-            stat = os.stat(self.path)  # noqa: PTH116 - on the way of every query
+            stat = os.stat(self._path)  # noqa: PTH116 - on the way of every query
         except FileNotFoundError:
             return None
         file = (stat.st_dev, stat.st_ino)
@@ -73,19 +75,19 @@ class ReadConnections:
             self._drop(opened)
         return self._reopen(file)
 
-    def _reopen(self, file: tuple[int, int]) -> sqlite3.Connection | None:
-        connection = open_for_reading(self.path, self._kind)
+    def _reopen(self, file: tuple[int, int]) -> SqliteConnection | None:
+        connection = open_for_reading(self._path, self._kind)
         try:
-            version = schema_version(connection, self.path)
+            version = schema_version(connection, self._path)
             if 0 < version < SCHEMA_VERSION:
-                raise older_store(self.path, version)
+                raise older_store(self._path, version)
         except BaseException:
             connection.close()
             raise
         if version == 0:  # another process is just creating it
             connection.close()
             return None
-        connection.row_factory = sqlite3.Row
+        connection.row_factory = Row
         opened = _Open(connection, file, threading.current_thread())
         with self._lock:
             for other in [other for other in self._open if not other.thread.is_alive()]:

@@ -1,4 +1,4 @@
-"""The tables, as named migrations.
+"""The tables in SQLite, as named migrations.
 
 A person or chat is an *entity* with a small number. Every JID ever seen is an *address* of one entity: a person has up
 to two, the phone number and the LID. Messages name their author by address and their chat by entity, so that learning
@@ -18,11 +18,13 @@ from typing import Final
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from whatsapp_mcp.store.files import store_errors
+from whatsapp_mcp.store.engine.sqlite.connection import SqliteConnection
+from whatsapp_mcp.store.engine.sqlite.files import store_errors
+from whatsapp_mcp.store.engine.sqlite.search import SEARCH_TABLE
+from whatsapp_mcp.store.engine.sqlite.stored_version import schema_version
 from whatsapp_mcp.store.rows import ARRIVAL_BITS, ARRIVAL_MASK
 from whatsapp_mcp.store.search.folding import ASCII_SYMBOLS
-from whatsapp_mcp.store.search.index import SEARCH_TABLE
-from whatsapp_mcp.store.version import MIGRATIONS, SCHEMA_VERSION, newer_store, schema_version
+from whatsapp_mcp.store.version import MIGRATIONS, SCHEMA_VERSION, newer_store
 
 migrations: Final = Migrations("whatsapp_mcp")
 
@@ -589,7 +591,7 @@ def _run(db: Database, script: str) -> None:
             statement = ""
 
 
-def migrate(connection: sqlite3.Connection, path: Path) -> None:
+def migrate(connection: SqliteConnection, path: Path) -> None:
     """Bring the schema up to date; each step is one transaction.
 
     Raises:

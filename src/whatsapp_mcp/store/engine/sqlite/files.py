@@ -1,4 +1,4 @@
-"""The one place that opens a message store, names what is wrong with its file, or moves it aside."""
+"""The one place that opens SQLite's file of a message store, names what is wrong with it, or moves it aside."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from whatsapp_mcp.platform.files import remove, replace
 from whatsapp_mcp.platform.ownership import close_to_others, not_ours_alone
 from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
 from whatsapp_mcp.store import journal
+from whatsapp_mcp.store.engine.sqlite.connection import SqliteConnection
 from whatsapp_mcp.untrusted_text import decoded
 
 MESSAGE_STORE: Final = "the message store"
@@ -26,7 +27,7 @@ RESERVE: Final = 20_000_000
 """Bytes of the disk that are kept free, so that what was taken from WhatsApp can still be stored."""
 
 
-def open_for_writing(path: Path) -> sqlite3.Connection:
+def open_for_writing(path: Path) -> SqliteConnection:
     """A connection that may write; file and folder are created for the owner only (0600 in 0700).
 
     ``synchronous=FULL``: WhatsApp never repeats a message that it was told has arrived, so a commit is on the disk
@@ -38,7 +39,9 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     with store_errors(path):
         create_private(path)
         # The lock around the writer serialises its threads.
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, factory=SqliteConnection
+        )
         connection.text_factory = decoded
         try:
             _configure(connection)
@@ -48,7 +51,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         return connection
 
 
-def open_for_reading(path: Path, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
+def open_for_reading(path: Path, kind: type[SqliteConnection] = SqliteConnection) -> SqliteConnection:
     """A connection that cannot write, for one thread; close it from any.
 
     Raises:
@@ -75,7 +78,7 @@ def open_for_reading(path: Path, kind: type[sqlite3.Connection] = sqlite3.Connec
 
 
 @contextmanager
-def open_untouched(path: Path) -> Iterator[sqlite3.Connection]:
+def open_untouched(path: Path) -> Iterator[SqliteConnection]:
     """A connection that only reads and leaves no trace. Raises sqlite3.Error, also from the body.
 
     Reading a database in WAL mode creates its log and shared memory when they are missing and leaves them behind; made
@@ -84,7 +87,7 @@ def open_untouched(path: Path) -> Iterator[sqlite3.Connection]:
     # Without a log nobody has the database open in WAL mode: then the file alone is the whole truth.
     mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else _still(path)
     uri = f"{path.absolute().as_uri()}?{mode}"
-    with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT)) as connection:
+    with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, factory=SqliteConnection)) as connection:
         connection.text_factory = decoded
         connection.execute("PRAGMA query_only = ON")
         yield connection

@@ -1,0 +1,330 @@
+"""The lease of an account: one session process holds it, wherever it runs, and knows in time when it does no more.
+
+It is an advisory lock on a connection of its own, and a row that is renewed every second. The lock tells at once that a
+holder died; the row is what counts: with it, the next one waits until a holder that cannot reach the database has
+disconnected (`times`). A holder whose connection breaks goes on if it can renew the row in time over another one.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NoReturn, Protocol
+
+import psycopg
+
+from whatsapp_mcp.cluster.database import ClusterUnreachable, Connection, connect, told
+from whatsapp_mcp.cluster.tables import CHANNEL, lock_key, prepare
+from whatsapp_mcp.cluster.times import FENCE, KILL, LIMIT, PATIENCE, RENEW
+from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.platform.deadline import Deadline, boot_clock
+
+logger = logging.getLogger(__name__)
+
+_LOOK: Final = 0.05
+"""Seconds between two tries to take a lease that is about to be free."""
+_WATCH: Final = 0.2
+"""Seconds between two looks at the clock: what waits for longer would not notice that the computer slept."""
+
+
+class HeldElsewhere(Exception):
+    """Another session process holds the account."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(node)
+        self.node = node
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who wants to hold an account, and where it can be reached."""
+
+    account: str
+    node: str
+    host: str = ""
+    """Empty: from this machine only."""
+    port: int = 0
+    fingerprint: str = ""
+    place: str = ""
+    """What two session processes have in common of which the second is started only after the first has ended: the
+    lock file of a machine. Empty: nobody knows."""
+    pid: int = 0
+    tag: str = ""
+    """The application name of all connections of this process to the database."""
+
+
+class Executes(Protocol):
+    """What carries out a statement in a transaction."""
+
+    def execute(self, sql: str, /) -> object: ...
+
+
+class Lease:
+    """An account that this process holds."""
+
+    def __init__(self, url: str, claim: Claim, connection: Connection, epoch: int, confirmed: float) -> None:
+        """See `take`."""
+        self._url = url
+        self._claim = claim
+        self._connection: Connection | None = connection
+        self._locked = True
+        self.epoch = epoch
+        self._confirmed = confirmed
+        """When the last renewal that was confirmed was sent."""
+        self._renewing = threading.Lock()
+        self._ended = threading.Event()
+        self._is_lost = False
+        self._lost: Callable[[str], None] = lambda _: None
+        self._deadline = Deadline()
+        self._deadline.end_process_in(confirmed + KILL - boot_clock())
+
+    def keep(self, lost: Callable[[str], None]) -> None:
+        """Renew it from now on.
+
+        Args:
+            lost: is called once, in a thread of ours, when that failed for too long, or another has it, and told why;
+                there is a second then until this process is ended.
+        """
+        self._lost = lost
+        for work in (self._renew_for_ever, self._watch):
+            threading.Thread(target=work, name="lease", daemon=True).start()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether nobody else can have it, as far as this process knows."""
+        return not self._is_lost and boot_clock() - self._confirmed < LIMIT
+
+    def confirm(self) -> bool:
+        """Ask the database whether it is ours."""
+        try:
+            self._renew()
+        except ClusterUnreachable:
+            return False
+        return self.is_ours
+
+    def fence(self, transaction: Executes) -> None:
+        """At the beginning of a transaction that writes to the account: nobody takes the account before it ends.
+
+        Raises:
+            StoreError: somebody has taken it.
+        """
+        found = transaction.execute(
+            f"SELECT 1 FROM whatsapp_mcp.holders WHERE account = '{self._claim.account}' AND epoch = {self.epoch}"
+            " FOR KEY SHARE"
+        )
+        if getattr(found, "fetchone")() is None:  # noqa: B009
+            raise StoreError("another node holds the account now", next_step="Nothing needs to be done.")
+
+    def release(self) -> None:
+        """Give it back, when nothing is done with the account any more: the next one can take it at once."""
+        self._ended.set()
+        with self._renewing:
+            try:
+                with told(self._url):
+                    connection = self._connection or connect(self._url)
+                    connection.execute(
+                        "UPDATE whatsapp_mcp.holders SET held = false WHERE account = %s AND epoch = %s",
+                        (self._claim.account, self.epoch),
+                    )
+                    connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, self._claim.account))
+                    connection.close()
+            except ClusterUnreachable as error:
+                logger.warning("the lease of the account could not be given back: %s", error)
+            self._connection = None
+        self._deadline.cancel()
+
+    # -- in threads of ours -------------------------------------------------------------------------------------------
+
+    def _renew_for_ever(self) -> None:
+        while not self._ended.wait(max(0.0, self._confirmed + RENEW - boot_clock())):
+            try:
+                self._renew()
+            except ClusterUnreachable as error:
+                logger.warning("the lease of the account could not be renewed: %s", error)
+                self._ended.wait(_LOOK)
+
+    def _renew(self) -> None:
+        with self._renewing, told(self._url):
+            if self._ended.is_set():
+                return
+            try:
+                self._renew_once()
+            except (psycopg.Error, ClusterUnreachable):
+                if self._connection is not None:
+                    self._connection.close()
+                self._connection, self._locked = None, False
+                raise
+
+    def _renew_once(self) -> None:
+        if self._connection is None:
+            self._connection = connect(self._url)
+        if not self._locked:
+            self._locked = _lock(self._connection, self._claim.account)
+        began = boot_clock()
+        renewed = self._connection.execute(
+            "UPDATE whatsapp_mcp.holders SET heartbeat_at = clock_timestamp()"
+            " WHERE account = %s AND epoch = %s AND held RETURNING 1",
+            (self._claim.account, self.epoch),
+        ).fetchone()
+        if renewed is None:
+            self._lose("another node has taken the account over")
+            return
+        self._confirmed = began
+        self._deadline.end_process_in(began + KILL - boot_clock())
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_WATCH):
+            if boot_clock() - self._confirmed >= LIMIT:
+                self._lose("the database cannot be reached, so that another node may take the account over")
+
+    def _lose(self, why: str) -> None:
+        if not self._is_lost:
+            self._is_lost = True
+            self._ended.set()
+            threading.Thread(target=self._lost, args=(why,), name="lease lost", daemon=True).start()
+
+
+def take(url: str, claim: Claim, *, patience: float = FENCE + 1) -> Lease:
+    """Take the account; waits until its last holder is sure to have ended.
+
+    Args:
+        patience: seconds after which a holder that does not come to an end is taken for alive.
+
+    Raises:
+        HeldElsewhere: another session process has it.
+        ClusterUnreachable: the database does not answer.
+    """
+    attempt = _Attempt(url, claim, time.monotonic() + patience)
+    try:
+        while (lease := attempt.once()) is None:
+            time.sleep(_LOOK)
+    except BaseException:
+        attempt.connection.close()
+        raise
+    return lease
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The row of the last holder."""
+
+    node: str
+    place: str
+    held: bool
+    epoch: int
+    heartbeat: object
+    rest: float
+    """Seconds until its time is over, by the database's clock."""
+
+
+class _Attempt:
+    """To take the lease of one account."""
+
+    def __init__(self, url: str, claim: Claim, until: float) -> None:
+        self._url = url
+        self._claim = claim
+        self._until = until
+        self._locked = False
+        self._first: _Found | None = None
+        self._locked_by: int | None = None
+        self._locked_since = 0.0
+        self.connection = connect(url)
+        with told(url):
+            prepare(self.connection)
+
+    def once(self) -> Lease | None:
+        """None: not now, but soon."""
+        with told(self._url):
+            self._locked = self._locked or _lock(self.connection, self._claim.account)
+            found = self._find()
+            if found is None or not found.held or found.rest <= 0 or self._succeeds(found):
+                if self._locked:
+                    return self._claim_it(found)
+                self._look_at_lock()
+                return None
+            if not self._locked or (self._first is not None and self._first.heartbeat != found.heartbeat):
+                self._leave(found)
+            self._first = found
+        if time.monotonic() > self._until:
+            self._leave(found)
+        return None
+
+    def _leave(self, found: _Found) -> NoReturn:
+        raise HeldElsewhere(found.node)
+
+    def _succeeds(self, found: _Found) -> bool:
+        """Whether the lock file of this machine says that it has ended."""
+        return bool(found.place) and found.place == self._claim.place
+
+    def _find(self) -> _Found | None:
+        row = self.connection.execute(
+            "SELECT node, place, held, epoch, heartbeat_at,"
+            " extract(epoch FROM heartbeat_at - clock_timestamp())::float8 + %s"
+            " FROM whatsapp_mcp.holders WHERE account = %s",
+            (FENCE, self._claim.account),
+        ).fetchone()
+        return None if row is None else _Found(*row)  # type: ignore[arg-type]
+
+    def _claim_it(self, found: _Found | None) -> Lease | None:
+        """The row is as it was found, or somebody has been quicker."""
+        claim = self._claim
+        _end_connections(self.connection, claim)
+        began = boot_clock()
+        row = self.connection.execute(
+            "INSERT INTO whatsapp_mcp.holders AS last"
+            " (account, node, host, port, fingerprint, place, pid, epoch, held, heartbeat_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, 1, true, clock_timestamp())"
+            " ON CONFLICT (account) DO UPDATE SET node = excluded.node, host = excluded.host, port = excluded.port,"
+            " fingerprint = excluded.fingerprint, place = excluded.place, pid = excluded.pid,"
+            " epoch = last.epoch + 1, held = true, heartbeat_at = excluded.heartbeat_at"
+            " WHERE last.epoch = %s AND (NOT last.held OR last.heartbeat_at = %s) RETURNING epoch",
+            (claim.account, claim.node, claim.host, claim.port, claim.fingerprint, claim.place, claim.pid)
+            + ((found.epoch, found.heartbeat) if found is not None else (0, None)),
+        ).fetchone()
+        if row is None:
+            return None
+        self.connection.execute("DELETE FROM whatsapp_mcp.wanted WHERE account = %s", (claim.account,))
+        self.connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, claim.account))
+        return Lease(self._url, claim, self.connection, int(str(row[0])), began)
+
+    def _look_at_lock(self) -> None:
+        """Its time is over, and its connection is there: a process that is stopped or cut off, or one that is as quick
+        as we are. After a little patience the connection is ended."""
+        key = lock_key(self._claim.account) & _64_BITS
+        row = self.connection.execute(_HOLDER_OF_LOCK, (key >> 32, key & 0xFFFF_FFFF)).fetchone()
+        by = int(str(row[0])) if row is not None else None
+        if by is None or by != self._locked_by:
+            self._locked_by, self._locked_since = by, time.monotonic()
+        elif time.monotonic() - self._locked_since > PATIENCE:
+            self.connection.execute("SELECT pg_terminate_backend(%s)", (by,))
+
+
+_64_BITS: Final = (1 << 64) - 1
+_HOLDER_OF_LOCK: Final = (
+    "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND pid <> pg_backend_pid()"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND classid::bigint = %s AND objid::bigint = %s"
+)
+
+
+def _lock(connection: Connection, account: str) -> bool:
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (lock_key(account),)).fetchone()
+    return row is not None and bool(row[0])
+
+
+def application_tag(account: str, of_process: str) -> str:
+    """The application name of a session process: that its successor can end what it left open."""
+    return f"whatsapp-mcp {lock_key(account) & _64_BITS:016x} {of_process}"
+
+
+def _end_connections(connection: Connection, claim: Claim) -> None:
+    """Those of session processes of the account before this one: neonize's too, which knows of no epoch."""
+    if claim.tag:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE starts_with(application_name, %s) AND application_name <> %s AND pid <> pg_backend_pid()",
+            (application_tag(claim.account, ""), claim.tag),
+        )

@@ -1,0 +1,188 @@
+"""A server that is one of the nodes: it says every second that it is alive, starts what it is asked to, gives away what
+it shall not hold any more, and sees to the accounts of nodes that died."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final, Protocol
+
+import psycopg
+
+from whatsapp_mcp.cluster.database import ClusterUnreachable, connect, told
+from whatsapp_mcp.cluster.directory import Beat, Directory, NameTaken, NoRoom
+from whatsapp_mcp.cluster.tables import CHANNEL
+from whatsapp_mcp.cluster.times import ALIVE, RENEW
+from whatsapp_mcp.errors import SetupError
+
+logger = logging.getLogger(__name__)
+
+_MOVE_LIMIT: Final = 15.0
+"""Seconds within which an account that is given away has to be held by another node; then the next one is tried."""
+_LOOK: Final = 0.05
+
+
+class AccountActions(Protocol):
+    """What a node can do with an account."""
+
+    def start(self, account: str, *, pairing: bool) -> bool:
+        """Have its session process started here; False when that cannot be."""
+        ...
+
+    async def move(self, account: str) -> None:
+        """Have the session process that is here end, for another node to go on."""
+        ...
+
+
+class Membership:
+    """One node, while it runs."""
+
+    def __init__(self, url: str, directory: Directory, actions: AccountActions, *, address: str, version: str) -> None:
+        self._url = url
+        self._directory = directory
+        self._actions = actions
+        self._address = address
+        self._version = version
+        self._instance = secrets.token_hex(8)
+        self._told = asyncio.Event()
+        self._moving: asyncio.Task[None] | None = None
+        self._draining = False
+
+    @property
+    def draining(self) -> bool:
+        """Whether this node gives its accounts away."""
+        return self._draining
+
+    @asynccontextmanager
+    async def joined(self) -> AsyncIterator[None]:
+        """While inside, this is a node.
+
+        Raises:
+            SetupError: there is another node of this name.
+        """
+        await self._join()
+        listening = _Notifications(self._url, self._hear)
+        task = asyncio.create_task(self._run(), name="node")
+        try:
+            yield
+        finally:
+            listening.close()
+            task.cancel()
+            await asyncio.wait({task})
+            if self._moving is not None:
+                self._moving.cancel()
+            with contextlib.suppress(ClusterUnreachable):
+                await self._directory.leave(self._instance)
+
+    async def _join(self) -> None:
+        """A server that was killed is a node for some seconds more."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + ALIVE + RENEW
+        while True:
+            try:
+                await self._directory.join(address=self._address, version=self._version, instance=self._instance)
+                return
+            except NameTaken:
+                if loop.time() > until:
+                    raise SetupError(
+                        f"another node of this database is called {self._directory.node}",
+                        next_step="Give each machine a name of its own with --node.",
+                    ) from None
+            except ClusterUnreachable as error:
+                logger.warning("%s; this node goes on trying", error)
+                return
+            await asyncio.sleep(RENEW / 2)
+
+    def _hear(self, account: str) -> None:
+        """In the thread of the loop."""
+        self._directory.note_change(account)
+        self._told.set()
+
+    async def _run(self) -> None:
+        while True:
+            self._told.clear()
+            try:
+                beat = await self._directory.beat(self._instance)
+                if beat is None:
+                    await self._join()
+                else:
+                    await self._act(beat)
+            except ClusterUnreachable as error:
+                logger.warning("%s", error)
+            except SetupError as error:
+                logger.error("%s. %s", error.message, error.next_step)
+            except Exception:
+                logger.exception("this node could not do what it was asked")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RENEW):
+                    await self._told.wait()
+            await asyncio.sleep(_LOOK)  # many accounts change at once
+
+    async def _act(self, beat: Beat) -> None:
+        self._draining = beat.draining
+        for account, pairing in beat.wanted:
+            if beat.draining or not self._actions.start(account, pairing=pairing):
+                await self._directory.refuse(account)
+        for account in beat.orphans:
+            if not beat.draining:
+                with contextlib.suppress(NoRoom):
+                    await self._directory.choose(account, pairing=False)  # if it is we, the next beat says so
+        if beat.draining and beat.held and (self._moving is None or self._moving.done()):
+            self._moving = asyncio.create_task(self._give_away(beat.held), name="drain")
+
+    async def _give_away(self, accounts: tuple[str, ...]) -> None:
+        """One by one, so that each is away for as short as can be."""
+        for account in accounts:
+            if not self._draining:
+                return
+            try:
+                await self._give_one_away(account)
+            except NoRoom:
+                logger.warning("no other node takes the account %r; it stays here", account)
+                await asyncio.sleep(RENEW)
+            except ClusterUnreachable as error:
+                logger.warning("the account %r could not be given away: %s", account, error)
+
+    async def _give_one_away(self, account: str) -> None:
+        node = await self._directory.choose(account, pairing=False)
+        logger.info("the account %r moves to the node %s", account, node)
+        await self._actions.move(account)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _MOVE_LIMIT
+        while loop.time() < until:
+            holder = await self._directory.holder(account)
+            if holder is None or (holder.held and holder.node != self._directory.node):
+                return
+            await self._directory.wait_change(account, RENEW)
+
+
+class _Notifications:
+    """What the database tells while it happens, in a thread of its own. Without it, each beat finds out."""
+
+    def __init__(self, url: str, hear: Callable[[str], None]) -> None:
+        self._url = url
+        self._hear = hear
+        self._loop = asyncio.get_running_loop()
+        self._closed = threading.Event()
+        threading.Thread(target=self._listen, name="notifications", daemon=True).start()
+
+    def close(self) -> None:
+        self._closed.set()
+
+    def _listen(self) -> None:
+        while not self._closed.is_set():
+            with contextlib.suppress(ClusterUnreachable, psycopg.Error, RuntimeError):
+                self._listen_once()
+            self._closed.wait(RENEW)
+
+    def _listen_once(self) -> None:
+        with told(self._url), connect(self._url) as connection:
+            connection.execute(f"LISTEN {CHANNEL}")
+            while not self._closed.is_set():
+                for notification in connection.notifies(timeout=RENEW):
+                    self._loop.call_soon_threadsafe(self._hear, notification.payload)

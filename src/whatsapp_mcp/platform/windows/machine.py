@@ -1,0 +1,12 @@
+"""Which machine this is, from one start of its system to the next."""
+
+from __future__ import annotations
+
+import sys
+
+assert sys.platform == "win32"
+
+
+def boot_id() -> str:
+    """What no other machine has, nor this one after its next start; empty where the system tells no such thing."""
+    return ""

@@ -1,0 +1,1 @@
+"""A message store in a schema of a PostgreSQL database, by psycopg."""

@@ -1,0 +1,142 @@
+"""A connection to PostgreSQL, as the store asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar, Final
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.types.numeric import Int8Dumper
+from psycopg.types.string import StrDumper
+
+from whatsapp_mcp.store.database import Cursor, Engine, Parameters, Restriction
+from whatsapp_mcp.store.engine.postgres.translation import translated
+from whatsapp_mcp.whereabouts import PostgresSchema
+
+CONNECT_TIMEOUT: Final = 10
+"""Seconds."""
+STATEMENT_TIMEOUT: Final = 30_000
+"""Milliseconds that one statement may take, where somebody waits for it."""
+REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+
+
+class _TextDumper(StrDumper):
+    """PostgreSQL holds no U+0000, and what strangers write may have one: this is the one way of text into it."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        return super().dump(obj.replace("\0", REPLACEMENT) if "\0" in obj else obj)
+
+
+class PostgresRow(tuple[Any, ...]):
+    """By index and by name, as ``sqlite3.Row``."""
+
+    __slots__ = ()
+    names: ClassVar[dict[str, int]] = {}
+
+    def __getitem__(self, key: Any, /) -> Any:
+        return tuple.__getitem__(self, self.names[key] if isinstance(key, str) else key)
+
+    def keys(self) -> list[str]:
+        return list(self.names)
+
+
+_kinds: dict[tuple[str, ...], type[PostgresRow]] = {}
+
+
+def _rows(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], PostgresRow]:
+    columns = tuple(column.name for column in cursor.description or ())
+    kind = _kinds.get(columns)
+    if kind is None:
+        names = {name: index for index, name in reversed(list(enumerate(columns)))}
+        kind = _kinds[columns] = type("PostgresRow", (PostgresRow,), {"__slots__": (), "names": names})
+    return kind
+
+
+class PostgresConnection:
+    """In autocommit mode: whoever wants more than one statement says BEGIN and COMMIT."""
+
+    engine: ClassVar[Engine] = "postgres"
+
+    def __init__(self, where: PostgresSchema, *, named: str, statement_timeout: int = STATEMENT_TIMEOUT) -> None:
+        """``named``: what the database's administrator sees of it.
+
+        Raises:
+            psycopg.Error: the database cannot be reached, or refuses.
+        """
+        self.where = where
+        self.restriction: Restriction | None = None
+        self.tables: int | None = None
+        """Which store it was that it saw first: the number of one of its tables."""
+        self.state: int | None = None
+        """Of a connection that only reads: which state of the store it saw last."""
+        self._settings = (named, statement_timeout)
+        self._raw = self._connected()
+
+    def _connected(self) -> psycopg.Connection[PostgresRow]:
+        named, timeout = self._settings
+        raw: psycopg.Connection[PostgresRow] = psycopg.connect(
+            self.where.url,
+            autocommit=True,
+            connect_timeout=CONNECT_TIMEOUT,
+            application_name=named,
+            client_encoding="utf8",
+            cursor_factory=psycopg.RawCursor,
+            row_factory=_rows,
+            # A host that is gone says nothing: the system asks after it.
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
+            tcp_user_timeout=30_000,
+        )
+        # One type for each kind of value, whatever its size: a statement is prepared once.
+        raw.adapters.register_dumper(int, Int8Dumper)
+        raw.adapters.register_dumper(str, _TextDumper)
+        try:
+            raw.execute(f'SET search_path = "{self.where.schema}"; SET statement_timeout = {timeout}'.encode())
+        except BaseException:
+            raw.close()
+            raise
+        return raw
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._raw.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
+
+    @property
+    def has_failed(self) -> bool:
+        """A statement of the transaction did; nothing more can be done in it."""
+        return self._raw.info.transaction_status == psycopg.pq.TransactionStatus.INERROR
+
+    @property
+    def is_broken(self) -> bool:
+        """The database ended it, or cannot be reached any more."""
+        return self._raw.closed
+
+    def reconnect(self) -> None:
+        """Begin anew after ``is_broken``."""
+        self._raw.close()
+        self._raw = self._connected()
+
+    def execute(self, sql: str, parameters: Parameters = (), /) -> Cursor:
+        query = translated(sql, self.where.schema)
+        return self._raw.execute(query.text.encode(), query.bound(parameters) or None)
+
+    def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> Cursor:
+        query = translated(sql, self.where.schema)
+        cursor = self._raw.cursor()
+        cursor.executemany(query.text.encode(), map(query.bound, parameters))
+        return cursor
+
+    def stream(self, sql: str, parameters: Parameters = ()) -> Iterator[PostgresRow]:
+        """Row by row, of a result that is too large to be held at once; nothing else is done meanwhile."""
+        query = translated(sql, self.where.schema)
+        return self._raw.cursor().stream(query.text.encode(), query.bound(parameters) or None, size=500)
+
+    @property
+    def raw(self) -> psycopg.Connection[PostgresRow]:
+        """For what only psycopg can: COPY, pipelines, notices."""
+        return self._raw
+
+    def close(self) -> None:
+        self._raw.close()

@@ -1,0 +1,93 @@
+"""A message store in a schema of PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final
+
+import psycopg
+
+from whatsapp_mcp.store.database import Readable, Snapshots, StoreConnection
+from whatsapp_mcp.store.engine.postgres.connection import PostgresConnection
+from whatsapp_mcp.store.engine.postgres.errors import database_errors
+from whatsapp_mcp.store.engine.postgres.schema_snapshots import SchemaSnapshots
+from whatsapp_mcp.store.engine.postgres.tables import TABLE_NAMES, migrate, schema_version
+from whatsapp_mcp.whereabouts import PostgresSchema
+
+WRITING_TIMEOUT: Final = 120_000
+"""Milliseconds that one statement of the writer may take: more than any takes, and less than for ever."""
+_SIZE: Final = (
+    "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c"
+    " JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relkind = 'r'"
+    " AND c.relname NOT LIKE 'whatsmeow_%'"
+)
+
+
+class SchemaDatabase:
+    def __init__(self, where: PostgresSchema) -> None:
+        self.where = where
+
+    def open_for_writing(self) -> StoreConnection:
+        with self.errors():
+            connection = PostgresConnection(self.where, named="whatsapp-mcp", statement_timeout=WRITING_TIMEOUT)
+            try:
+                migrate(connection, self.where)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    @contextmanager
+    def transaction(self, connection: StoreConnection, *, durable: bool) -> Iterator[None]:
+        assert isinstance(connection, PostgresConnection)
+        _begin(connection)
+        try:
+            if not durable:
+                connection.execute("SET LOCAL synchronous_commit = off")
+            yield
+            connection.execute("UPDATE changed SET number = number + 1")
+            connection.execute("COMMIT")
+        except BaseException:
+            if not connection.is_broken and connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def snapshots(self, readable: Readable | None = None) -> Snapshots:
+        return SchemaSnapshots(self.where, readable)
+
+    def errors(self) -> AbstractContextManager[None]:
+        return database_errors(self.where)
+
+    def schema_version(self, connection: StoreConnection) -> int:
+        return schema_version(connection, self.where)
+
+    def size(self) -> int:
+        with self.errors():
+            connection = PostgresConnection(self.where, named="whatsapp-mcp looking")
+            try:
+                return int(connection.execute(_SIZE, (self.where.schema,)).fetchone()[0])
+            finally:
+                connection.close()
+
+    def compact(self, connection: StoreConnection) -> tuple[int, int]:
+        """Write the tables anew without what is free in them; others wait meanwhile."""
+        before = self.size()
+        connection.execute("SET statement_timeout = 0")
+        try:
+            for table in TABLE_NAMES:
+                connection.execute(f"VACUUM (FULL, ANALYZE) {table}")
+        finally:
+            connection.execute(f"SET statement_timeout = {WRITING_TIMEOUT}")
+        return before, self.size()
+
+
+def _begin(connection: PostgresConnection) -> None:
+    """On a new connection, where the database ended the one before: nothing was begun on it."""
+    try:
+        connection.execute("BEGIN")
+    except psycopg.OperationalError:
+        if not connection.is_broken:
+            raise
+        connection.reconnect()
+        connection.execute("BEGIN")

@@ -1,0 +1,1 @@
+"""A message store in a file: SQLite in WAL mode, and the journal beside it."""
