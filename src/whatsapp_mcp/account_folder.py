@@ -10,7 +10,9 @@ from typing import Final
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT, account_name
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.platform.ownership import close_folder_to_others, not_ours_alone, others_may_read
+from whatsapp_mcp.postgres import for_neonize
 from whatsapp_mcp.private_files import ensure_private_folder
+from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,19 @@ def check_path(path: Path) -> None:
             f"the path {path} contains ?, # or %, which the WhatsApp library cannot handle",
             next_step=f"Choose another folder {_CHOOSE_ANOTHER}",
         )
+
+
+def name_for_neonize(database: Whereabouts) -> str:
+    """How neonize is told which database is the account's: a path, or what its driver takes, password and all.
+
+    Raises:
+        SetupError: neonize cannot use it.
+        NotInstalled: it is in PostgreSQL, and psycopg is not there.
+    """
+    if isinstance(database, PostgresSchema):
+        return for_neonize(database)
+    check_path(database)
+    return str(database)
 
 
 def make_folder(folder: Path) -> None:

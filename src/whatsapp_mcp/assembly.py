@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio.to_thread
 
 from whatsapp_mcp import clock
-from whatsapp_mcp.account_folder import accounts_in, check_files, check_path, close_folder, make_folder
+from whatsapp_mcp.account_folder import accounts_in, check_files, close_folder, make_folder, name_for_neonize
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
 from whatsapp_mcp.errors import SessionError, SetupError, StoreUnusable, WhatsAppMcpError
@@ -125,7 +125,7 @@ def _folder_made(settings: Settings, *, say: bool) -> str:
     Raises:
         SetupError: it cannot be used.
     """
-    check_path(settings.session_db)
+    name_for_neonize(settings.keys)
     made = f"the folder {settings.account_dir} was made just now" if say and not settings.account_dir.is_dir() else ""
     make_folder(settings.data_dir)
     make_folder(settings.account_dir)
@@ -243,7 +243,7 @@ async def at_terminal(settings: Settings, *, ask: Asking | None, session: bool) 
     from whatsapp_mcp.server.terminal import TerminalCalls
 
     operations = offered(settings.model_copy(update={"toolsets": "all"}))
-    check_path(settings.session_db)
+    name_for_neonize(settings.keys)
     make_folder(settings.data_dir)
     make_folder(settings.account_dir)
     check_files(settings.account_dir)
@@ -278,7 +278,7 @@ class AccountServers:
         from whatsapp_mcp.server.metrics import CallCounts
 
         offered(settings)
-        check_path(settings.session_db)
+        name_for_neonize(settings.keys)
         self._settings = settings
         self.counts = CallCounts()
         self._managers: dict[str, SessionManager] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 SCHEMES: Final = ("postgresql://", "postgres://")
 
@@ -40,7 +40,7 @@ def shown_url(url: str) -> str:
     parts = urlsplit(url)
     user = f"{parts.username}@" if parts.username else ""
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, user + host, parts.path, "", ""))
+    return f"{parts.scheme}://{user}{host}{parts.path}"
 
 
 def told(where: Whereabouts) -> str:

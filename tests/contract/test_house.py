@@ -26,6 +26,7 @@ ENGINE_ROOMS = {
     "session_db": {"sqlite3", "psycopg"},
     "policy": {"sqlite3"},
     "cluster": {"psycopg"},
+    "postgres": {"psycopg"},
 }
 """Where an engine is known by name, and which one."""
 ENGINES = {"sqlite3", "sqlite_utils", "psycopg"}

@@ -32,6 +32,7 @@ GROUND = {
     "extras",
     "whereabouts",
     "buckets",
+    "postgres",
     "__init__",
 }
 """What every room may use."""

@@ -63,7 +63,7 @@ def list_accounts(data_dir: Path) -> tuple[ListedAccount, ...]:
 
 
 def _look_at(settings: Settings) -> ListedAccount:
-    lock, session = lock_status(settings.lock_path), session_status(settings.session_db)
+    lock, session = lock_status(settings.lock_path), session_status(settings.keys)
     return ListedAccount(
         name=settings.account,
         folder=settings.account_dir,

@@ -123,7 +123,7 @@ def _unpack(archive: zipfile.ZipFile, drafts: Path, settings: Settings, source: 
 
 def _check(unpacked: list[Path], settings: Settings) -> bool:
     """Whether a device is linked now. Raises StoreError when something does not fit."""
-    linked = linked_device(settings.session_db)
+    linked = linked_device(settings.keys)
     for draft in unpacked:
         if draft.suffix != ".db":
             continue

@@ -34,7 +34,8 @@ class PolicyPlaces(Wire):
 class Hello(Wire):
     """To a new session process: what it works on."""
 
-    session_db: str
+    keys: str
+    """neonize's database, as ``whereabouts.told`` writes it."""
     store_path: str
     media_dir: str
     bucket: str = ""

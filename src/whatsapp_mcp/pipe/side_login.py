@@ -87,7 +87,8 @@ class LoginBegins(Wire):
     """First line: which device logs in, and where."""
 
     type: Literal["begins"] = "begins"
-    session_db: str
+    keys: str
+    """neonize's database, as ``whereabouts.told`` writes it."""
     endpoint: Endpoint | None = None
     require_endpoint: bool = False
     log_level: str = "WARNING"

@@ -6,15 +6,12 @@ server like anybody else's; a mistake of ours cannot spoil what it believes. Tab
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from whatsapp_mcp.errors import NotLoggedIn, StoreError
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.session_db.reading import reading, unreadable_session
+from whatsapp_mcp.session_db.asking import NeverLinked, asking
+from whatsapp_mcp.whereabouts import Whereabouts
 from whatsapp_mcp.wire.app_state import CollectionState, SyncKey
 from whatsapp_mcp.wire.keys import KeyPair
 
@@ -45,25 +42,26 @@ class StoredKeys:
 class SessionDatabase:
     """neonize's session database, opened for each question and closed again."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, where: Whereabouts) -> None:
+        self._where = where
 
     def device(self) -> LinkedDevice:
         """The linked device.
 
         Raises:
             NotLoggedIn: there is none.
-            StoreError: the file cannot be read, or holds several devices.
+            StoreError: it cannot be read, or holds several devices.
         """
-        if not self._path.exists():
-            raise NotLoggedIn("no WhatsApp account is linked")
-        with self._reading() as connection:
-            rows = connection.execute("SELECT jid, lid, noise_key FROM whatsmeow_device LIMIT 2").fetchall()
+        try:
+            with asking(self._where) as connection:
+                rows = connection.execute("SELECT jid, lid, noise_key FROM whatsmeow_device LIMIT 2").fetchall()
+        except NeverLinked:
+            rows = []
         if not rows:
             raise NotLoggedIn("no WhatsApp account is linked")
         if len(rows) > 1:
             raise StoreError(
-                f"the session database {self._path} holds several linked devices",
+                f"the session database {self._where} holds several linked devices",
                 next_step="Move it away and link the account again with appLogin; messages are kept.",
             )
         stored_as, lid, noise_key = rows[0]
@@ -72,11 +70,11 @@ class SessionDatabase:
                 Jid.parse(stored_as), Jid.parse(lid) if lid else None, KeyPair(bytes(noise_key)), stored_as
             )
         except ValueError as error:
-            raise StoreError(f"the session database {self._path} names an unusable device") from error
+            raise StoreError(f"the session database {self._where} names an unusable device") from error
 
     def keys(self, device: LinkedDevice) -> StoredKeys:
         """All app-state keys of the device. Raises StoreError."""
-        with self._reading() as connection:
+        with asking(self._where) as connection:
             rows = connection.execute(
                 "SELECT key_id, key_data, timestamp FROM whatsmeow_app_state_sync_keys WHERE jid = ?",
                 (device.stored_as,),
@@ -85,7 +83,7 @@ class SessionDatabase:
 
     def collection(self, device: LinkedDevice, name: str) -> CollectionState:
         """A collection as neonize knows it; version 0 when it has none. Raises StoreError."""
-        with self._reading() as connection:
+        with asking(self._where) as connection:
             row = connection.execute(
                 "SELECT version, hash FROM whatsmeow_app_state_version WHERE jid = ? AND name = ?",
                 (device.stored_as, name),
@@ -99,12 +97,3 @@ class SessionDatabase:
                 (device.stored_as, name),
             ).fetchall()
         return CollectionState(name, row[0], bytes(row[1]), {bytes(index): bytes(value) for index, value in macs})
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        """One read transaction."""
-        try:
-            with reading(self._path) as connection:
-                yield connection
-        except (sqlite3.Error, OSError) as error:
-            raise unreadable_session(self._path, error) from error

@@ -1,4 +1,4 @@
-"""The one way into neonize's session database: a read-only connection, for one question."""
+"""neonize's database as a file: a read-only connection, whatever state a killed process left it in."""
 
 from __future__ import annotations
 
@@ -10,16 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.untrusted_text import decoded
 
 _BUSY_SECONDS: Final = 5.0
-
-
-def unreadable_session(session_db: Path, error: Exception) -> StoreError:
-    """Without SQLite's own text, which can quote what is stored."""
-    reason = getattr(error, "strerror", None) or getattr(error, "sqlite_errorname", None) or type(error).__name__
-    return StoreError(f"the session database {session_db} cannot be read ({reason})")
 
 
 @contextmanager

@@ -38,6 +38,7 @@ from whatsapp_mcp.side_login.queries import (
 )
 from whatsapp_mcp.side_login.request import Request
 from whatsapp_mcp.side_login.service import Service
+from whatsapp_mcp.whereabouts import whereabouts_of
 from whatsapp_mcp.wire.shape_record import ShapeRecord
 
 logger = logging.getLogger("whatsapp_mcp.side_login")
@@ -53,7 +54,7 @@ class SideLogin:
         """
         self._begins = begins
         self._write = write
-        self._database = SessionDatabase(Path(begins.session_db))
+        self._database = SessionDatabase(whereabouts_of(begins.keys))
         self._unusable: WhatsAppMcpError | None = None
         try:
             self._service = Service.choose(begins.endpoint, os.environ, require_endpoint=begins.require_endpoint)

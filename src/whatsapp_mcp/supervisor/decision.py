@@ -68,7 +68,7 @@ def decide(settings: Settings, wanted: Wanted, now: datetime) -> Decision:
         OSError: the ledger cannot be written.
     """
     ledger = _brought_up_to_date(settings, wanted, now)
-    jid = linked_device(settings.session_db)
+    jid = linked_device(settings.keys)
     ended = ledger.ended or Ended(reason="stopped")
     detail, said = ("", None) if ended.reason in ON_REQUEST else (ended.detail, ended.whatsapp_said)
     stays = _STAYS_DOWN.get(ended.reason)
@@ -95,7 +95,7 @@ def at_rest(settings: Settings, now: datetime) -> tuple[SessionState | None, str
     ended = Ledger.read(settings.ledger_path).ended
     stays = _STAYS_DOWN.get(ended.reason) if ended is not None else None
     detail = ended.detail if ended is not None else ""
-    if linked_device(settings.session_db) is None:
+    if linked_device(settings.keys) is None:
         logged_out = stays is SessionState.LOGGED_OUT
         return (SessionState.LOGGED_OUT, detail) if logged_out else (SessionState.UNPAIRED, "")
     if ended is None or ended.reason in ON_REQUEST:
@@ -120,7 +120,7 @@ def _brought_up_to_date(settings: Settings, wanted: Wanted, now: datetime) -> Le
     if ledger.is_open:
         ledger.end(Ended(reason="crashed", detail="the session process ended unexpectedly"), now)
     if ledger.erase or wanted.erase:
-        remove_session(settings.session_db)
+        remove_session(settings.keys)
         if ledger.erase_messages or wanted.erase_messages:
             remove_store(settings.store_path)
         ledger.end(Ended(reason="logged_out_here"), now)

@@ -28,6 +28,7 @@ from whatsapp_mcp.errors import (
     SessionCrashed,
     SessionError,
     SetupError,
+    StoreError,
     WhatsAppMcpError,
 )
 from whatsapp_mcp.log_lines import about
@@ -36,6 +37,7 @@ from whatsapp_mcp.pipe.account_lock import AccountLock, holder_of, holder_text
 from whatsapp_mcp.pipe.codec import Moving
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.control import Logout, PairPhone, Restart
+from whatsapp_mcp.pipe.ledger import BACK_OFF
 from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Kind, Logged, Refused, TypingSeen
 from whatsapp_mcp.platform.processes import end_now
 from whatsapp_mcp.session_db.database import handed_over, linked_device
@@ -46,6 +48,7 @@ from whatsapp_mcp.supervisor.link import Link
 from whatsapp_mcp.supervisor.looking import Looking
 from whatsapp_mcp.supervisor.starting import SESSION_COMMAND, start_session
 from whatsapp_mcp.waiting import waits_for
+from whatsapp_mcp.whereabouts import PostgresSchema
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +108,8 @@ class SessionManager:
         """Why nobody is served; None while requests are taken."""
         self._decided = False
         """Whether it is known what follows from the end of the last process."""
+        self._tries = 0
+        """How often in a row the database could not be reached."""
         self._link: Link | None = None
 
     # -- what others see ----------------------------------------------------------------------------------------------
@@ -164,7 +169,7 @@ class SessionManager:
 
     async def handed_over(self, message: bytes) -> HandedOver | None:
         """Under which id a message of ours (serialized waE2E.Message) left; None if it did not get that far."""
-        return await asyncio.to_thread(handed_over, self._settings.session_db, message)
+        return await asyncio.to_thread(handed_over, self._settings.keys, message)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[SessionManager]:
@@ -316,8 +321,11 @@ class SessionManager:
             elif link is None:
                 await self._wait_for_holder()
         except WhatsAppMcpError as error:
-            self._stop_for_now(error)
-            await self._looking.for_a_reason(None)
+            if isinstance(error, StoreError) and isinstance(self._settings.keys, PostgresSchema):
+                await self._try_again(error)
+            else:
+                self._stop_for_now(error)
+                await self._looking.for_a_reason(None)
             return
         if link is not None:
             await self._use(link)
@@ -381,14 +389,14 @@ class SessionManager:
 
     async def _use(self, link: Link) -> None:
         self._looking.found()
-        self._unusable = None
+        self._unusable, self._tries = None, 0
         self._wanted = Wanted(start=False)
         self._decided = False
         self._link = link
         self._board.attached(link.welcome)
         if self._board.snapshot.own_jid is None:
             with contextlib.suppress(WhatsAppMcpError):
-                self._board.linked_as(await asyncio.to_thread(linked_device, self._settings.session_db))
+                self._board.linked_as(await asyncio.to_thread(linked_device, self._settings.keys))
         async for notice in link.notices():
             if isinstance(notice, Logged):
                 logging.getLogger(notice.logger).log(notice.level, notice.text)
@@ -430,12 +438,20 @@ class SessionManager:
         self._wanted.pairing = self._wanted.start = self._wanted.at_once = False
         self._board.update(SessionState.STOPPED, f"{error.message}. {error.next_step}")
 
+    async def _try_again(self, error: StoreError) -> None:
+        """A database server is away for a while, as no file is."""
+        self._decided = True
+        self._board.update(SessionState.RECONNECTING, error.message)
+        pause = BACK_OFF[min(self._tries, len(BACK_OFF) - 1)]
+        self._tries += 1
+        await self._looking.for_a_reason(pause)
+
     def _check_usable(self) -> None:
         if self._unusable is not None:
             raise self._unusable
 
     async def _linked(self) -> bool:
-        return await asyncio.to_thread(linked_device, self._settings.session_db) is not None
+        return await asyncio.to_thread(linked_device, self._settings.keys) is not None
 
     async def _check_linked(self) -> None:
         if self._board.snapshot.own_jid is None and not await self._linked():

@@ -13,13 +13,16 @@ from typing import BinaryIO, Final
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.pipe.lines import LISTENS, Hello, PolicyPlaces
 from whatsapp_mcp.pipe.webhooks import WebhooksBegin
 from whatsapp_mcp.platform.spawning import start_detached
+from whatsapp_mcp.postgres import make_schema
 from whatsapp_mcp.session_db.database import last_decrypted
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts, told
 
 logger = logging.getLogger(__name__)
 
@@ -42,20 +45,21 @@ async def start_session(
 
     Raises:
         SetupError: bad endpoint file, or the system starts no process.
+        StoreError: the database of the keys cannot be reached.
     """
     environment = dict(os.environ) | _EXEC_ENVIRONMENT
     endpoint = Endpoint.read(settings.endpoint) if settings.endpoint else None
     if endpoint is not None:
         environment = endpoint.environment(environment)
     hello = Hello(
-        session_db=str(settings.session_db.absolute()),
+        keys=told(settings.keys),
         store_path=str(settings.store_path.absolute()),
         media_dir=str(settings.media_dir.absolute()),
         bucket=str(settings.received_media) if settings.media else "",
         ledger_path=str(settings.ledger_path.absolute()),
         log_path=str(settings.session_log.absolute()),
         retention_days=settings.retention_days,
-        decrypted=await asyncio.to_thread(last_decrypted, settings.session_db),
+        decrypted=await asyncio.to_thread(_last_decrypted, settings.keys),
         endpoint=endpoint,
         require_endpoint=settings.require_endpoint,
         side_login_distance=settings.side_login_distance,
@@ -92,6 +96,13 @@ async def start_session(
     except TimeoutError:
         process.kill()
         return False
+
+
+def _last_decrypted(keys: Whereabouts) -> tuple[Decrypted, ...]:
+    """Before that the account has a place of its own: neonize would take that of everybody for it."""
+    if isinstance(keys, PostgresSchema):
+        make_schema(keys)
+    return last_decrypted(keys)
 
 
 def _webhooks(settings: Settings) -> WebhooksBegin:

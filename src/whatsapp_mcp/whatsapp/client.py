@@ -13,12 +13,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-from whatsapp_mcp.account_folder import check_path
+from whatsapp_mcp.account_folder import name_for_neonize
 from whatsapp_mcp.errors import NotConnected
 from whatsapp_mcp.whatsapp.library import Library
+from whatsapp_mcp.whereabouts import Whereabouts
 from whatsapp_mcp.wire.boundary import parse
 from whatsapp_mcp.wire.protos import companion_reg, neonize_pb2
 
@@ -73,19 +73,18 @@ class Client:
     """Starts neonize and calls its functions. Every call blocks; run it in a worker thread."""
 
     def __init__(
-        self, database: Path, name: str = "whatsapp-mcp", *, log_level: str = "WARN", typing: bool = False
+        self, database: Whereabouts, name: str = "whatsapp-mcp", *, log_level: str = "WARN", typing: bool = False
     ) -> None:
         """
         Args:
-            database: absolute path of neonize's session database.
+            database: neonize's own; a path is absolute.
             name: under which the phone lists this device, once it is linked.
             typing: who types is an event too.
 
         Raises:
-            SetupError: neonize cannot use the path.
+            SetupError: neonize cannot use it.
         """
-        check_path(database)
-        self._database = database
+        self._database = name_for_neonize(database)
         self._name = name
         self._library: Library
         self._events: ClientEvents
@@ -151,7 +150,7 @@ class Client:
         ).SerializeToString()
         try:
             error = self._library.gocode.Neonize(
-                str(self._database).encode(),
+                self._database.encode(),
                 CLIENT_ID,
                 b"",
                 0,

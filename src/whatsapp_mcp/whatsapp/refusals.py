@@ -15,6 +15,7 @@ from whatsapp_mcp.errors import (
     RateLimited,
     ReachoutTimelock,
     SessionTimeout,
+    StoreError,
     WhatsAppMcpError,
     WhatsAppRefused,
 )
@@ -22,6 +23,8 @@ from whatsapp_mcp.untrusted_text import said
 
 DEFAULT_RETRY_SECONDS: Final = 60
 _DOWN: Final = ("websocket not connected", "websocket disconnected", "frame socket is closed", "client is nil")
+_KEYS_FAILED: Final = ("failed to prefetch sessions: ", "pq: ", "driver: bad connection")
+"""Said by whatsmeow's store; what PostgreSQL answered is nobody's business."""
 _REFUSED: Final = "server returned error"
 _NOT_SENDABLE: Final = ("can't send message", "can't encrypt message", "message recipient must be", "cipher encryption")
 _WRITING: Final = "failed to send message node"
@@ -37,6 +40,8 @@ def error_for(text: str, action: str) -> WhatsAppMcpError:
 
     The text itself is a detail of its own: others can have written parts of it.
     """
+    if any(sign in _WRITTEN.sub('""', text) for sign in _KEYS_FAILED):
+        return StoreError(f"the database of the keys cannot be reached, so WhatsApp was not asked to {action}")
     error = _meaning(_WRITTEN.sub('""', text).lower(), action)
     if text:
         error.details[WHATSAPP_SAID] = said(text)
@@ -99,5 +104,6 @@ def send_error_for(text: str) -> WhatsAppMcpError:
     if unsent:
         return error
     return OutcomeUnknown(
-        "WhatsApp did not acknowledge the message, so whether it was sent is unknown", whatsapp_said=text or None
+        "WhatsApp did not acknowledge the message, so whether it was sent is unknown",
+        whatsapp_said=None if isinstance(error, StoreError) else text or None,
     )

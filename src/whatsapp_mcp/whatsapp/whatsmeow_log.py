@@ -29,6 +29,14 @@ _UNPARSED: Final = re.compile(
     r"Error unmarshaling (?:decrypted|plaintext) message from (\S+?)(?: in (\S+?))?: proto:[\w\s:.-]*"
 )
 
+_KEYS_FAILED: Final = re.compile(
+    r"(?:Error decrypting message|Failed to (?:get LID|migrate signal store|store LID-PN mapping|get prekey"
+    r"|process sender key distribution message|store message secret key))\b.*"
+    r"(?:\bpq: |driver: bad connection|\b(?:dial|read|write) (?:tcp|unix) |\bEOF\b|broken pipe|deadline exceeded)",
+    re.DOTALL,
+)
+"""By what lib/pq and Go's net say."""
+
 _UNAVAILABLE: Final = re.compile(r'Unavailable message (\S+) from \S+?(?: in \S+?)? \(type: "([a-z_]{1,40})"\)')
 
 
@@ -70,6 +78,12 @@ def source_of_unparsed(line: str) -> Source | None:
         return None
     sender, chat = jid(found[1]), jid(found[2] or found[1])
     return Source(chat, sender) if chat is not None and sender is not None else None
+
+
+def may_be_of_keys(logger: str, line: str) -> bool:
+    """Whether a line may say that whatsmeow could not read or write its keys. A sender can make one that looks so, by
+    an id with spaces in it: it is a reason to look at the database, and no more."""
+    return logger == _LOGGER and _KEYS_FAILED.match(line) is not None
 
 
 def is_repetition(level: str, logger: str, line: str) -> bool:

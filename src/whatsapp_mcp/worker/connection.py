@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from functools import partial
@@ -25,16 +26,25 @@ from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.groups import SyncGroups
 from whatsapp_mcp.pipe.side_login import LoginBegins
 from whatsapp_mcp.platform.handles import lead_nowhere
+from whatsapp_mcp.postgres import check_reachable
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.account import Account
-from whatsapp_mcp.whatsapp.client import Client, ClientEvents
+from whatsapp_mcp.whatsapp.client import Client, ClientEvents, EventCode
 from whatsapp_mcp.whatsapp.groups import Groups
 from whatsapp_mcp.whatsapp.library import load
 from whatsapp_mcp.whatsapp.media_downloads import MediaDownloads
 from whatsapp_mcp.whatsapp.profiles import Profiles
 from whatsapp_mcp.whatsapp.recording import recording
 from whatsapp_mcp.whatsapp.unreachable import why_unreachable
-from whatsapp_mcp.whatsapp.whatsmeow_log import Ban, ban_in, is_repetition, is_unparsed, unavailable_in
+from whatsapp_mcp.whatsapp.whatsmeow_log import (
+    Ban,
+    ban_in,
+    is_repetition,
+    is_unparsed,
+    may_be_of_keys,
+    unavailable_in,
+)
+from whatsapp_mcp.whereabouts import PostgresSchema, whereabouts_of
 from whatsapp_mcp.worker.departures import Departures
 from whatsapp_mcp.worker.dispatch import Dispatch
 from whatsapp_mcp.worker.handlers.account import AccountHandlers
@@ -69,6 +79,9 @@ STORE_CLOSE_LIMIT: Final = 5.0
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds for which a thread may keep Python to itself: an event that waits for its turn is lost in a crash."""
 
+NO_DATABASE: Final = ("failed to open database", "failed to upgrade database")
+"""How an error of whatsmeow begins that is about its own database (sqlstore/container.go: ``New``)."""
+
 _WHATSMEOW_LEVELS: Final = {"DEBUG": "DEBUG", "INFO": "INFO"}
 """whatsmeow formats and ships every line of its level or above; DEBUG includes every stanza. Never above WARN: bans and
 ignored repetitions are recognised by lines of that level."""
@@ -93,11 +106,13 @@ class WhatsAppConnection:
         self._limiter = anyio.CapacityLimiter(CALLS_AT_ONCE)
         self._was_connected = False
         self._disconnected = False
+        self._keys = whereabouts_of(hello.keys)
+        self._keys_gone = threading.Event()
         self._qr_count = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._record = recording(hello.record_stanzas)
         level = "DEBUG" if self._record else _WHATSMEOW_LEVELS.get(hello.log_level.upper(), "WARN")
-        self._client = Client(Path(hello.session_db), hello.device_name, log_level=level, typing=hello.typing)
+        self._client = Client(self._keys, hello.device_name, log_level=level, typing=hello.typing)
         self._account = Account(self._client, MediaDownloads(hello.endpoint))
         media = received_media(prefix_from(hello.bucket) if hello.bucket else Path(hello.media_dir))
         self._retention = policy(hello.retention_days, media) if hello.retention_days else None
@@ -133,7 +148,7 @@ class WhatsAppConnection:
     def _new_side_logins(self, process: Pausing) -> SideLogins:
         hello = self._hello
         begins = LoginBegins(
-            session_db=hello.session_db,
+            keys=hello.keys,
             endpoint=hello.endpoint,
             require_endpoint=hello.require_endpoint,
             log_level=hello.log_level.upper(),
@@ -161,7 +176,7 @@ class WhatsAppConnection:
         self._client.start(
             load(self._hello.endpoint, require_endpoint=self._hello.require_endpoint),
             ClientEvents(
-                event=self._intake.event,
+                event=self._on_event,
                 qr=partial(self._in_loop, self._show),
                 login_status=partial(self._in_loop, self._take_login_status),
                 log=self._on_log,
@@ -233,6 +248,24 @@ class WhatsAppConnection:
     def _in_loop(self, work: Callable[..., object], *arguments: object) -> None:
         self._loop.call_soon_threadsafe(work, *arguments)
 
+    def _on_event(self, code: int, payload: bytes) -> None:
+        if code == EventCode.UNDECRYPTABLE and self._keys_gone.is_set():
+            return  # it was not confirmed, and comes again
+        self._intake.event(code, payload)
+
+    def _check_keys(self) -> None:
+        """End if the keys cannot be reached. whatsmeow waits for the end of this: what it could not decrypt without
+        them it would confirm next, and ask its sender for it until the sender gives up. Without a socket it confirms
+        nothing, and WhatsApp delivers it to the next process."""
+        if not isinstance(self._keys, PostgresSchema) or self._keys_gone.is_set():
+            return
+        try:
+            check_reachable(self._keys)
+        except WhatsAppMcpError as error:
+            self._keys_gone.set()
+            self._client.disconnect()
+            self._in_loop(self._take, p.Ended(reason="store_error", detail=error.message))
+
     def _on_log(self, level: str, name: str, text: str) -> None:
         if self._record is not None:
             self._record.line(level, name, text)
@@ -245,6 +278,8 @@ class WhatsAppConnection:
             self._intake.unparsed(text)
         elif ban := ban_in(level, name, text):
             self._in_loop(self._take, _end_by(ban))
+        elif may_be_of_keys(name, text):
+            self._check_keys()
         elif explained := unavailable_in(level, name, text):
             self._intake.unavailable(*explained)
         logging.getLogger("whatsapp_mcp.whatsmeow").log(shown, "%s: %s", name, text)
@@ -313,6 +348,9 @@ class WhatsAppConnection:
             return
         if self._was_connected:
             ended = p.Ended(reason="pump_died", detail="neonize stopped delivering events", whatsapp_said=error)
+        elif (error or "").startswith(NO_DATABASE) and isinstance(self._keys, PostgresSchema):
+            logger.warning("neonize cannot use the database %s: %s", self._keys, error)
+            ended = p.Ended(reason="store_error", detail=f"neonize cannot use the database {self._keys}")
         elif (why := why_unreachable(error or "")) is not None:
             ended = p.Ended(reason="connect_failed", detail=why)
         else:

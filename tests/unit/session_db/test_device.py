@@ -50,7 +50,7 @@ def test_what_is_no_database_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"session\.db"):
         SessionDatabase(path).device()
     path.write_bytes(b"")
-    with pytest.raises(StoreError):
+    with pytest.raises(NotLoggedIn):
         SessionDatabase(path).device()
 
 

@@ -45,7 +45,7 @@ class FakeProcess:
     def __init__(self) -> None:
         self.folder = Path(sys.argv[1])
         self.hello: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
-        self.session_db = Path(self.hello["session_db"])
+        self.session_db = Path(self.hello["keys"])
         self.ledger_path = Path(self.hello["ledger_path"])
         script: list[str] = json.loads((self.folder / "script.json").read_text())
         starts = self.journal().count("start")

@@ -73,7 +73,7 @@ class Told:
 @asynccontextmanager
 async def starting(side: Linked, **more: Any) -> AsyncIterator[Told]:
     begins = p.LoginBegins(
-        session_db=str(side.database_path), endpoint=Endpoint.read(side.endpoint_path), require_endpoint=True
+        keys=str(side.database_path), endpoint=Endpoint.read(side.endpoint_path), require_endpoint=True
     )
     login = await LoginProcess.start(begins.model_copy(update=more))
     try:

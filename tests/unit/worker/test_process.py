@@ -90,7 +90,7 @@ class Running:
 
     async def start(self, **hello: Any) -> None:
         fields: dict[str, Any] = {
-            "session_db": str(self.folder / "session.db"),
+            "keys": str(self.folder / "session.db"),
             "store_path": str(self.store_path),
             "media_dir": str(self.folder / "media"),
             "ledger_path": str(self.folder / "session.json"),
@@ -763,7 +763,7 @@ async def test_a_missing_endpoint(running: Running) -> None:
 
 
 async def test_a_path_that_neonize_cannot_use(running: Running) -> None:
-    await running.start(session_db=str(running.folder / "a#b" / "session.db"))
+    await running.start(keys=str(running.folder / "a#b" / "session.db"))
     assert (await running.ended())["reason"] == "setup_error"
 
 

@@ -29,7 +29,7 @@ _NETWORK: Final = "Check the internet connection, and whether a proxy or firewal
 def connection_tried(settings: Settings) -> tuple[Check, ...]:
     """Through the session process that runs, or one that is started for it and ends by itself afterwards."""
     try:
-        if linked_device(settings.session_db) is None:
+        if linked_device(settings.keys) is None:
             return (problem(_NAME, "no account is linked", LINK),)
         with waits_for("WhatsApp's answer"):
             seconds = asyncio.run(_asked(settings))

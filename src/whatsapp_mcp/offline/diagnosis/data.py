@@ -12,11 +12,11 @@ from whatsapp_mcp.account_folder import (
     BEING_REMOVED,
     accounts_in,
     check_account,
-    check_path,
+    name_for_neonize,
     shared_files,
     take_back,
 )
-from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.errors import NotInstalled, SetupError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.offline.diagnosis.report import MediaStatus, SessionStatus, StoreStatus
 from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_change, others_may_read
@@ -114,8 +114,8 @@ def check_owners(settings: Settings) -> Iterator[Check]:
 def check_session_path(settings: Settings) -> Check | None:
     """What the server would refuse to start with."""
     try:
-        check_path(settings.session_db)
-    except SetupError as error:
+        name_for_neonize(settings.keys)
+    except (SetupError, NotInstalled) as error:
         return problem("session", error.message, error.next_step)
     return None
 
@@ -124,7 +124,7 @@ def check_session(session: SessionStatus) -> Check:
     if session.problem is not None:
         again = f"Move {session.path} away and link the account again; messages are kept."
         return problem("session", session.problem, session.next_step or again)
-    if not session.path.exists():
+    if session.path is not None and not session.path.exists():
         return ok("session", "no account is linked yet")
     said = f"linked as {session.jid}" if session.linked else "no account is linked"
     return ok("session", said if session.checked else f"{said}; {_TOO_LARGE}")

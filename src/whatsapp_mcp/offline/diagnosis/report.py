@@ -30,6 +30,7 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.engine.sqlite.files import open_untouched
 from whatsapp_mcp.store.engine.sqlite.inspection import Opener, find_damage, store_stats
 from whatsapp_mcp.waiting import waits_for
+from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts
 from whatsapp_mcp.wire import native
 
 LOOK_SECONDS: Final = 2.0
@@ -60,7 +61,10 @@ class LockStatus(_View):
 
 
 class SessionStatus(_View):
-    path: Path
+    path: Path | None = None
+    """Of neonize's database; None: it is in PostgreSQL."""
+    database: str | None = None
+    """The other way round, without a password."""
     linked: bool | None
     """None: it cannot be told, see ``problem``."""
     jid: str | None = None
@@ -162,7 +166,7 @@ def take_status(settings: Settings) -> Status:
         process=process,
         standing=standing_of(settings, process, now()),
         lock=lock_status(settings.lock_path),
-        session=session_status(settings.session_db, look=LOOK_SECONDS),
+        session=session_status(settings.keys, look=LOOK_SECONDS),
         store=store_status(settings.store_path, look=LOOK_SECONDS),
         media=media_status(settings),
         endpoint=_endpoint_status(settings.endpoint),
@@ -201,8 +205,11 @@ def lock_status(path: Path) -> LockStatus:
     return LockStatus(held=True, pid=holder.pid, command=holder.command, since=holder.since, alive=is_alive(holder.pid))
 
 
-def session_status(path: Path, *, look: float = 0.0) -> SessionStatus:
-    """``look``: seconds for which it is looked for damage inside, at most."""
+def session_status(where: Whereabouts, *, look: float = 0.0) -> SessionStatus:
+    """``look``: seconds for which it is looked for damage inside a file, at most; PostgreSQL looks after its own."""
+    if isinstance(where, PostgresSchema):
+        return _status_in(where)
+    path = where
     try:
         jid = linked_device(path)
     except WhatsAppMcpError as error:
@@ -212,6 +219,14 @@ def session_status(path: Path, *, look: float = 0.0) -> SessionStatus:
     found = SessionStatus(path=path, linked=jid is not None, jid=jid)
     again = f"Close all MCP hosts, move {path} away and link the account again; messages are kept."
     return found.model_copy(update=_inside(path, reading, look, again))
+
+
+def _status_in(where: PostgresSchema) -> SessionStatus:
+    try:
+        jid = linked_device(where)
+    except WhatsAppMcpError as error:
+        return SessionStatus(database=str(where), linked=None, problem=error.message, next_step=error.next_step)
+    return SessionStatus(database=str(where), linked=jid is not None, jid=jid, checked=True)
 
 
 def store_status(path: Path, *, look: float = 0.0) -> StoreStatus:

@@ -69,7 +69,7 @@ def linked_place(settings: Settings, person: Attendant | None) -> ServicePlace:
         NotLoggedIn: it is not linked.
         StoreError: its database cannot be read.
     """
-    if linked_device(settings.session_db) is None:
+    if linked_device(settings.keys) is None:
         raise NotLoggedIn(
             f"the account {settings.account} is not linked, so there is nothing to verify",
             next_step="Link it first, with `whatsapp-mcp login`. To see what this command "
