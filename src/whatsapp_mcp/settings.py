@@ -77,6 +77,12 @@ def _bucket(address: str) -> str:
     return bucket_address(address) if address else ""
 
 
+def _node_name(name: str) -> str:
+    if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name):
+        raise ValueError("write letters, digits, dots and hyphens, at most 63")
+    return name
+
+
 _Path = Annotated[Path, AfterValidator(_settled)]
 _Level = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
@@ -116,6 +122,19 @@ class Settings(BaseModel):
         le=604_800,
         description="Seconds for which an address that downloadMessageMedia gives opens the file in the bucket, for "
         "everybody who has it. 0: none is given.",
+    )
+    node: Annotated[str, AfterValidator(_node_name)] = Field(
+        default="",
+        description="Of `serve`: name of this machine among those that share the database. Other nodes can use its "
+        "accounts then, and take them over.",
+    )
+    node_address: str = Field(
+        default="",
+        description="Address of this machine at which other nodes reach its accounts. Empty: the one by which it "
+        "reaches the database.",
+    )
+    max_accounts: int | None = Field(
+        default=None, ge=1, description="Most accounts that this node holds at once. Unset: no limit."
     )
     endpoint: _Path | None = Field(
         default=None,
@@ -272,6 +291,11 @@ class Settings(BaseModel):
             return self.device_name
         account = "" if self.account == DEFAULT_ACCOUNT else f" {self.account}"
         return f"whatsapp-mcp{account} on {socket.gethostname().partition('.')[0]}"[:50]
+
+    @property
+    def node_name(self) -> str:
+        """Of this machine, for others that share the database."""
+        return self.node or socket.gethostname().partition(".")[0]
 
     @property
     def account_dir(self) -> Path:

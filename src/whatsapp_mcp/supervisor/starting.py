@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
 from typing import BinaryIO, Final
 
+from whatsapp_mcp.cluster.names import application_tag
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe.account_lock import AccountLock
-from whatsapp_mcp.pipe.lines import LISTENS, Hello, PolicyPlaces
+from whatsapp_mcp.pipe.lines import LISTENS, Hello, PolicyPlaces, SharedAccount
 from whatsapp_mcp.pipe.webhooks import WebhooksBegin
 from whatsapp_mcp.platform.spawning import start_detached
 from whatsapp_mcp.postgres import make_schema
@@ -51,6 +53,8 @@ async def start_session(
     endpoint = Endpoint.read(settings.endpoint) if settings.endpoint else None
     if endpoint is not None:
         environment = endpoint.environment(environment)
+    if settings.database is not None:
+        environment["PGAPPNAME"] = application_tag(settings.account, secrets.token_hex(8))
     hello = Hello(
         keys=told(settings.keys),
         store_path=str(settings.store_path.absolute()),
@@ -72,6 +76,7 @@ async def start_session(
         device_name=settings.shown_name,
         pairing=pairing,
         policy=_policy(settings),
+        shared=_shared(settings),
         schedule_stay=settings.schedule_stay_hours,
     )
     folder = settings.account_dir.absolute()
@@ -96,6 +101,18 @@ async def start_session(
     except TimeoutError:
         process.kill()
         return False
+
+
+def _shared(settings: Settings) -> SharedAccount | None:
+    if settings.database is None:
+        return None
+    return SharedAccount(
+        database=settings.database.get_secret_value(),
+        account=settings.account,
+        node=settings.node_name,
+        attachable=bool(settings.node),
+        address=settings.node_address,
+    )
 
 
 def _last_decrypted(keys: Whereabouts) -> tuple[Decrypted, ...]:

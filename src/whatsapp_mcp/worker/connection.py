@@ -229,6 +229,11 @@ class WhatsAppConnection:
         if not await anyio.to_thread.run_sync(self._client.wait_until_quiet):
             logger.warning("events still arrived when the time to drain was over")
 
+    def cut(self) -> None:
+        """Close the socket, in any thread; nothing is waited for."""
+        self._disconnected = True
+        self._client.disconnect()
+
     async def close(self) -> None:
         """Disconnect, and commit all that came."""
         for task in self._tasks:

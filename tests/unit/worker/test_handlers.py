@@ -81,6 +81,9 @@ class NoProcess:
     def waiting(self) -> int:
         raise NotImplementedError
 
+    def move(self) -> None:
+        raise AssertionError
+
     def restart(self) -> None:
         raise NotImplementedError
 
