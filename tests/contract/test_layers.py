@@ -33,6 +33,7 @@ GROUND = {
     "whereabouts",
     "buckets",
     "postgres",
+    "documents",
     "__init__",
 }
 """What every room may use."""
