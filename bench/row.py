@@ -23,6 +23,8 @@ class Row:
     """Budget of ``ours``."""
     at_least: float | None = None
     """Budget of ``ours`` where more is better (messages per second)."""
+    rate: bool = False
+    """More is better, without a budget of ``ours`` itself."""
     ratio_at_most: float | None = None
     """Budget of ``ratio``."""
     over_at_most: float | None = None
@@ -39,7 +41,7 @@ class Row:
         """How many times as expensive as the floor."""
         if not self.floor or not self.ours:
             return None
-        return self.floor / self.ours if self.at_least is not None else self.ours / self.floor
+        return self.floor / self.ours if self.rate or self.at_least is not None else self.ours / self.floor
 
     @property
     def ok(self) -> bool:

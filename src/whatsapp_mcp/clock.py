@@ -16,6 +16,9 @@ _FIRST: Final = -62_135_510_400_000
 _LAST: Final = 253_402_128_000_000
 """Milliseconds of the first and last moment that has a date in every time zone, in the years 1 and 9999."""
 
+_SOON: Final = (1 << 33) * 1000
+"""Milliseconds, in the year 2242: before it, a float of seconds tells each of them exactly."""
+
 
 def now() -> datetime:
     """The time of day, in UTC."""
@@ -29,7 +32,9 @@ def now_ms() -> int:
 
 def from_ms(milliseconds: int) -> datetime:
     """That moment, in UTC; the nearest one where no calendar has it."""
-    # Not fromtimestamp: Windows knows no time before 1970 and after 3000.
+    if 0 <= milliseconds < _SOON:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)  # exact, and three times as quick
+    # Windows knows no time before 1970 and after 3000.
     return _EPOCH + min(max(milliseconds, _FIRST), _LAST) * _MILLISECOND
 
 
@@ -63,7 +68,7 @@ def time_text(moment: datetime, precision: Precision = "seconds", zone: tzinfo |
     """ISO 8601 with offset, ``Z`` for UTC: by the clock of ``zone``, of this machine if None; in UTC what no calendar
     of that zone has."""
     try:
-        shown = local(moment, zone)
+        shown = moment if zone is not None and moment.tzinfo is zone else local(moment, zone)
     except (OverflowError, ValueError):
         shown = moment.astimezone(UTC)
     return shown.isoformat(timespec=precision).replace("+00:00", "Z")

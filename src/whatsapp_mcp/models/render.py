@@ -152,6 +152,13 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
     return details or None
 
 
+def _has_no_details(message: Message) -> bool:
+    """As most messages."""
+    said = message.extra or message.quoted or message.parts or message.votes or message.cards or message.answers
+    longest = max(len(message.reactions), len(message.mentions))
+    return not (said or message.pinned or message.kept or longest > LIST_LENGTH or _is_unread(message))
+
+
 _TIMES: Final = frozenset({"start_time", "end_time", "moved_from"})
 """Facts that are times: seconds since 1970, or ISO 8601."""
 
@@ -235,7 +242,7 @@ def message_json(
         "status": status.value if status and _is_worth_a_word(status, message) else None,
         "filename": message.file_name,
         "file_length": message.file_length,
-        "details": _details(message, () if full else beside),
+        "details": None if _has_no_details(message) else _details(message, () if full else beside),
         "view_once": message.view_once or None,
         "starred": message.starred or None,
         "labels": list(message.labels) or None,

@@ -6,7 +6,7 @@ settings. Lists are made short (`short_rows`), unless all is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from math import isfinite
@@ -134,14 +134,26 @@ def _ready(value: Any, how: _Writing, depth: int = _DEPTH) -> Any:
         case _ if depth == 0:
             return None
         case dict():
-            present = ((key, _ready(item, how, depth - 1)) for key, item in value.items() if item is not None)
-            return {how.change(str(key)): item for key, item in present if item is not None}
+            return _ready_object(value, how, depth - 1)
         case list() | tuple():
             present = (_ready(item, how, depth - 1) for item in value if item is not None)
             return [item for item in present if item is not None]
         case Rows():
             return [row for row, _ in _made(value, how, full=True)]
     raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+def _ready_object(value: Mapping[Any, Any], how: _Writing, depth: int) -> JsonObject:
+    """Most of what a row holds are nulls and strings, which need no further call."""
+    made: JsonObject = {}
+    change = how.change
+    for key, item in value.items():
+        if item is None:
+            continue
+        ready = change(item) if type(item) is str else _ready(item, how, depth)
+        if ready is not None:
+            made[change(str(key))] = ready
+    return made
 
 
 def _made(rows: Rows[Any], how: _Writing, *, full: bool) -> Iterator[_MadeRow]:

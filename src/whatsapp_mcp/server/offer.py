@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp.server.context import ServerRequestContext
@@ -14,6 +15,7 @@ from whatsapp_mcp.server.callers import Callers
 from whatsapp_mcp.settings import Settings
 
 if TYPE_CHECKING:
+    from whatsapp_mcp.policy.caller import Grant
     from whatsapp_mcp.policy.file import PolicyFile
     from whatsapp_mcp.policy.rules import Rules
 
@@ -31,6 +33,8 @@ class Offer:
         self._callers = callers
         self._settings = settings
         self._policy: PolicyFile | None = None
+        self._named: tuple[Grant | None, Rules | None, frozenset[str]] = (None, None, frozenset())
+        """For whom it was asked last: the answer to the same caller is the same until the policy is another one."""
 
     def has_tool(self, names: Iterable[str]) -> bool:
         """Whether one of these is a tool of this server, whoever asks."""
@@ -51,8 +55,13 @@ class Offer:
 
     def names(self, ctx: ServerRequestContext[Any]) -> frozenset[str]:
         """Of the tools that this caller can have at all."""
-        listed = self.listed(ctx)
-        return frozenset(name for name, operation in self.tools.items() if listed(operation))
+        grant, rules = self._callers.grant(ctx), self.rules()
+        known_grant, known_rules, names = self._named
+        if grant is not known_grant or rules is not known_rules:
+            listed = self.listed(ctx)
+            names = frozenset(name for name, operation in self.tools.items() if listed(operation))
+            self._named = grant, rules, names
+        return names
 
     def allowed(self) -> Callable[[Operation], bool]:
         """Whether the account has an operation at all, whoever asks."""
@@ -78,11 +87,12 @@ class Offer:
         """
         settings = self._settings
         if self._policy is None:
-            if settings.policy != "read-only" and not settings.policy_path.exists():
+            place = settings.policy_place
+            if settings.policy != "read-only" and isinstance(place, Path) and not place.exists():
                 return None
             from whatsapp_mcp.policy.file import PolicyFile
 
-            self._policy = PolicyFile(settings.policy_path, settings.policy)
+            self._policy = PolicyFile(settings.policy_place, settings.policy)
         return self._policy.rules
 
     @property

@@ -71,6 +71,7 @@ class _Named(NamedTuple):
     """Stands before ``name``, ``jid`` and ``name_source`` in the names of the fields."""
     name: str
     jid: str | None
+    source: str | None
 
     def inline(self) -> list[str]:
         """The fields that say whose the name is."""
@@ -78,20 +79,24 @@ class _Named(NamedTuple):
 
     def entry(self, key: str) -> JsonObject:
         """The same, told beside the rows."""
-        source = self.where.get(f"{self.prefix}name_source")
-        return {key: self.jid, "name": self.name} | ({"name_source": source} if source is not None else {})
+        return {key: self.jid, "name": self.name} | ({"name_source": self.source} if self.source is not None else {})
 
 
-def _find_names(value: Any, found: list[_Named]) -> None:
-    """All names in ``value``, in their order."""
+def _find_names(value: JsonObject | Sequence[Any], found: list[_Named]) -> None:
+    """All names in ``value``, in their order: those of an object before those inside it."""
+    inside: list[Any] = []
     if isinstance(value, dict):
-        for field, name in value.items():
-            if (field == "name" or field.endswith("_name")) and isinstance(name, str) and name.strip():
+        for field, item in value.items():
+            if not isinstance(item, str):
+                inside.append(item)
+            elif (field == "name" or field.endswith("_name")) and item.strip():
                 prefix = field.removesuffix("name")
                 jid = value.get(f"{prefix}jid")
-                found.append(_Named(value, prefix, name, jid if isinstance(jid, str) else None))
-        value = value.values()
-    for item in value:
+                source = value.get(f"{prefix}name_source")
+                found.append(_Named(value, prefix, item, jid if isinstance(jid, str) else None, source))
+    else:
+        inside.extend(value)
+    for item in inside:
         if isinstance(item, dict | list):
             _find_names(item, found)
 
@@ -107,9 +112,11 @@ def _told_once(named: Iterable[_Named], borne: Mapping[str, set[str | None]], ke
             places[one.jid].append(one)
     moved, saved = [], 0
     for jid, of_one in places.items():
-        entry = of_one[0].entry(key)
-        same = [one for one in of_one if one.entry(key) == entry]
-        gain = sum(_size({field: one.where[field] for field in one.inline()}) - 1 for one in same) - _size(entry) - 1
+        first = of_one[0]
+        entry = first.entry(key)
+        same = [one for one in of_one if (one.name, one.source) == (first.name, first.source)]
+        sizes = {one.prefix: _size({field: one.where[field] for field in one.inline()}) - 1 for one in same}
+        gain = sum(sizes[one.prefix] for one in same) - _size(entry) - 1
         if gain > 0 and borne[entry["name"]] == {jid}:
             moved.append((entry, same))
             saved += gain

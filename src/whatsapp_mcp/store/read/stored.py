@@ -12,10 +12,11 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from math import isfinite
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import MENTIONED
+from whatsapp_mcp.store.database import Row
 from whatsapp_mcp.store.rows import stored_jid
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,15 @@ DIGITS_LIMIT: Final = 20
 NOT_READABLE: Final = "The facts of this message cannot be read as they are stored."
 TOO_MUCH: Final = "There is more to this message; read fewer messages at once."
 NOT_SHOWN: Final = "This row could not be shown; the log of the server says why."
+
+
+def by_name(rows: Sequence[Row]) -> Sequence[Row]:
+    """The same rows, of one query, quick to read: one of SQLite's own looks through all names for each that it is asked
+    for."""
+    if not rows:
+        return rows
+    names = rows[0].keys()
+    return [cast(Row, dict(zip(names, row, strict=True))) for row in rows]
 
 
 def each(rows: Sequence[R], make: Callable[[R], V], remains: Callable[[R], V]) -> tuple[V, ...]:

@@ -35,7 +35,7 @@ from whatsapp_mcp.store.read.names import Kind, name_source, title_of
 from whatsapp_mcp.store.read.notices import told
 from whatsapp_mcp.store.read.polls import options, votes
 from whatsapp_mcp.store.read.quotes import parts, quotes, without_unreadable
-from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, each, extras_of, mentions_of
+from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, by_name, each, extras_of, mentions_of
 from whatsapp_mcp.store.rows import STATUS, stored_jid
 
 _MESSAGES: Final = (
@@ -104,6 +104,7 @@ def contact_view(row: Row) -> Contact:
 
 def chats_view(connection: StoreConnection, rows: Sequence[Row]) -> tuple[Chat, ...]:
     """The chats of ``CHATS``, with their labels."""
+    rows = by_name(rows)
     labels = chat_labels(connection, [row["entity"] for row in rows])
     return each(rows, lambda row: _chat(row, labels.get(row["entity"], ())), _remains_of_chat)
 
@@ -116,6 +117,7 @@ def messages_view(
     Args:
         facts_limit: characters of facts that are taken apart for all of them together; the first ones get theirs.
     """
+    rows = by_name(rows)
     keys = [(row["chat"], row["id"], row["author"]) for row in rows]
     shown = [key for row, key in zip(rows, keys, strict=True) if row["revoked_at"] is None]
     extras = extras_of((row["extra"] if row["revoked_at"] is None else None for row in rows), facts_limit)
@@ -136,13 +138,13 @@ def messages_view(
 
     def message(numbered: tuple[Row, Key, dict[str, object]]) -> Message:
         row, key, extra = numbered
-        made = _message(row, extra, attached.to(key), people)
-        quoted, belongs = answered.get(row["arrival"]), belonging.get(key, ())
-        if row["revoked_at"] is not None or (quoted is None and not belongs):
-            return made
-        if quoted is not None:
-            quoted = quoted.model_copy(update={"text": people.spoken_unasked(quoted.text)})
-        return made.model_copy(update={"quoted": quoted, "parts": belongs})
+        beside = attached.to(key)
+        if row["revoked_at"] is None:
+            quoted = answered.get(row["arrival"])
+            if quoted is not None and "@" in quoted.text:
+                quoted = quoted.model_copy(update={"text": people.spoken_unasked(quoted.text)})
+            beside |= {"quoted": quoted, "parts": belonging.get(key, ())}
+        return _message(row, extra, beside, people)
 
     numbered = list(zip(rows, keys, extras, strict=True))
     made = each(numbered, message, lambda row: _remains_of_message(row[0]))

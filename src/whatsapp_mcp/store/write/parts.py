@@ -34,10 +34,15 @@ def twin_of(connection: StoreConnection, change: MessageReceived, chat: int, aut
     return held if held is not None and _fits(held, change.content.kind, change.timestamp) else None
 
 
+def belonging_to(connection: StoreConnection, chat: int, message_id: str) -> list[str]:
+    """Ids of the messages that belong to one of this id."""
+    query = "SELECT id FROM messages WHERE chat = ? AND parent_id = ? AND parent_id IS NOT NULL"
+    return [found for (found,) in connection.execute(query, (chat, message_id)).fetchall()]
+
+
 def twins_before(connection: StoreConnection, message: Held, author: Address) -> Iterator[Held]:
     """Rows that show this message again, and were here before it."""
-    query = "SELECT id FROM messages WHERE chat = ? AND parent_id = ? AND parent_id IS NOT NULL"
-    for (message_id,) in connection.execute(query, (message.chat, message.id)).fetchall():
+    for message_id in belonging_to(connection, message.chat, message.id):
         held = find_held(connection, message.chat, message_id, author)
         if held is None or not held.has_media or not _fits(message, held.kind, held.timestamp):
             continue
@@ -52,7 +57,7 @@ def keeps_first_file(extra: Mapping[str, object]) -> bool:
 def _belonging(extra: Mapping[str, object]) -> tuple[str | None, str]:
     """Id of the message that it belongs to, and as what."""
     link = extra.get(BELONGS_TO)
-    if not isinstance(link, Mapping):
+    if link is None or not isinstance(link, Mapping):
         return None, ""
     return str(link.get("id", "")) or None, str(link.get("as", ""))
 
