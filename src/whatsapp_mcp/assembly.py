@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import replace
 from functools import cached_property, partial
@@ -27,6 +27,7 @@ from whatsapp_mcp.supervisor.manager import SessionManager
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
 
+    from whatsapp_mcp.cluster.directory import Directory
     from whatsapp_mcp.media.decoder_pool import DecoderPool
     from whatsapp_mcp.models.figures import AccountFigures
     from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from whatsapp_mcp.server.auth import HttpAccess
     from whatsapp_mcp.server.health import AccountStanding
     from whatsapp_mcp.server.terminal import TerminalCalls
+    from whatsapp_mcp.supervisor.elsewhere import OtherMachines
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +54,10 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
     """The operations that these settings make tools, in catalogue order.
 
     Raises:
-        SetupError: the catalogue is damaged, or the selection names something unknown.
+        SetupError: the catalogue is damaged, the selection names something unknown, or media cannot be kept where they
+            are to lie.
     """
+    _check_media(settings)
     try:
         catalog = load_catalog()
         return tuple(select(catalog, settings.toolsets, read_only=settings.read_only).operations)
@@ -134,6 +138,27 @@ def _folder_made(settings: Settings, *, say: bool) -> str:
     return made
 
 
+def directory_of(settings: Settings) -> Directory | None:
+    """What the database knows of other machines, where there is one."""
+    if settings.database is None:
+        return None
+    from whatsapp_mcp.cluster.directory import Directory
+    from whatsapp_mcp.extras import POSTGRES
+
+    POSTGRES.require("WHATSAPP_MCP_DATABASE")
+    return Directory(settings.database.get_secret_value(), settings.node, max_accounts=settings.max_accounts)
+
+
+def other_machines(settings: Settings, directory: Directory | None = None) -> OtherMachines | None:
+    """That may hold the account, where it lies in a database."""
+    directory = directory or directory_of(settings)
+    if directory is None:
+        return None
+    from whatsapp_mcp.supervisor.elsewhere import OtherMachines
+
+    return OtherMachines(directory, settings)
+
+
 def assemble(
     settings: Settings,
     *,
@@ -143,6 +168,7 @@ def assemble(
     temporary: bool = False,
     managed: Callable[[SessionManager], None] = lambda _: None,
     ended: Ended = lambda _: None,
+    elsewhere: OtherMachines | None = None,
 ) -> Server[Any]:
     """The MCP server. Its lifespan runs the session in the background: `initialize` never waits for WhatsApp.
 
@@ -151,7 +177,7 @@ def assemble(
             with contacts that answer.
         autoscan: let the simulated phone scan a shown QR code by itself.
         temporary: with ``simulated``: remove the data directory when simulator and session process have ended.
-        managed, ended: are given the session's manager, and each call that has ended.
+        managed, ended: are given the session's manager, and each call that has ended; ``elsewhere``: other machines.
     """
     from whatsapp_mcp.server.app import build_server
 
@@ -163,17 +189,29 @@ def assemble(
         removed, linger = settings.data_dir if temporary else None, settings.session_linger
         world = SimulatedWhatsApp(settings.account_dir, autoscan=autoscan, linger=linger, temporary=removed)
         settings = settings.model_copy(update={"endpoint": world.endpoint_path})
-        manager = SessionManager(settings, kind=kind, prepare=world.start)
+        manager = SessionManager(settings, kind=kind, prepare=world.start, elsewhere=elsewhere)
     else:
         world = None
-        manager = SessionManager(settings, kind=kind, made=made if kind == "stdio" else "")
+        told = made if kind == "stdio" else ""
+        manager = SessionManager(settings, kind=kind, made=told, elsewhere=elsewhere)
     managed(manager)
     running = _OperationsOnDemand(settings, manager, ended)
-
-    def lifespan(_: Server[Any]) -> AbstractAsyncContextManager[None]:
-        return _running(manager, running, world)
-
+    lifespan = partial(_lifespan, manager, running, world)
     return build_server(operations, running, settings, lifespan=lifespan, session=manager)
+
+
+def _check_media(settings: Settings) -> None:
+    """What can be known of a bucket without asking for it. Raises SetupError: no media could be kept there."""
+    if settings.media:
+        from whatsapp_mcp.media.received.opening import received_media
+
+        received_media(settings.received_media)
+
+
+def _lifespan(
+    manager: SessionManager, operations: _OperationsOnDemand, world: SimulatedWhatsApp | None, _: Server[Any]
+) -> AbstractAsyncContextManager[None]:
+    return _running(manager, operations, world)
 
 
 @asynccontextmanager
@@ -237,7 +275,7 @@ async def at_terminal(settings: Settings, *, ask: Asking | None, session: bool) 
     make_folder(settings.data_dir)
     make_folder(settings.account_dir)
     check_files(settings.account_dir)
-    manager = SessionManager(settings, kind="terminal")
+    manager = SessionManager(settings, kind="terminal", elsewhere=other_machines(settings))
     running = _OperationsOnDemand(settings, manager)
     async with AsyncExitStack() as stack:
         if session:
@@ -274,7 +312,18 @@ class AccountServers:
         self._managers: dict[str, SessionManager] = {}
         self._unusable: dict[str, tuple[int, ...]] = {}
         """Accounts with a call that found a database damaged, and which files there were: others are well again."""
-        self._assemble = partial(assemble, kind="http", simulated=simulated, autoscan=autoscan, temporary=temporary)
+        self._directory = directory_of(settings)
+        self._shared: set[str] = set()
+        """Accounts that are known from the database, whether or not there is a folder."""
+        self._paired: set[str] = set()
+        """Accounts that another node wants a device to be linked to, here."""
+        self._assemble = partial(
+            assemble,
+            kind="http",
+            simulated=simulated,
+            autoscan=autoscan,
+            temporary=temporary,
+        )
 
     @property
     def at_mcp(self) -> str:
@@ -293,15 +342,67 @@ class AccountServers:
         """The folder itself, which a later one of the same name is not; None when there is no such account."""
         folder = self._of(name).account_dir
         if not folder.is_dir():
-            return (0, 0) if name == DEFAULT_ACCOUNT else None
+            return (0, 0) if name == DEFAULT_ACCOUNT or name in self._shared else None
         found = folder.stat()
         return found.st_dev, found.st_ino
 
     def build(self, name: str) -> Server[Any]:
         """Raises SetupError: its folder cannot be used."""
         return self._assemble(
-            self._of(name), managed=partial(self._managers.__setitem__, name), ended=partial(self._ended, name)
+            self._of(name),
+            managed=partial(self._managed, name),
+            ended=partial(self._ended, name),
+            elsewhere=other_machines(self._of(name), self._directory),
         )
+
+    def _managed(self, name: str, manager: SessionManager) -> None:
+        self._managers[name] = manager
+        if name in self._paired:
+            self._paired.discard(name)
+            manager.start(pairing=True)
+
+    # -- as one of several nodes --------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def serving(self, begin: Callable[[str], bool]) -> AsyncIterator[None]:
+        """While inside, other nodes may have accounts started here. ``begin`` makes the server of one.
+
+        Raises:
+            SetupError: there is another node of this name.
+        """
+        if self._directory is None or not self._settings.node or self._settings.database is None:
+            yield
+            return
+        from whatsapp_mcp import __version__
+        from whatsapp_mcp.cluster.membership import Membership
+
+        self._begin = begin
+        url, address = self._settings.database.get_secret_value(), self._settings.node_address
+        async with Membership(url, self._directory, self, address=address, version=__version__).joined():
+            yield
+
+    def know(self, accounts: Collection[str]) -> None:
+        """All that the database has, whichever node holds them."""
+        self._shared.update(accounts)
+
+    def start(self, account: str, *, pairing: bool) -> bool:
+        """Have its session process started here; False when that cannot be."""
+        self._shared.add(account)
+        manager = self._managers.get(account)
+        if pairing and manager is None:
+            self._paired.add(account)
+        if not self._begin(account):
+            return False
+        if manager is not None:
+            manager.start(pairing=pairing)
+        return True
+
+    async def move(self, account: str) -> None:
+        """Have the session process that is here end, for another node to go on."""
+        if (manager := self._managers.get(account)) is None:
+            self._begin(account)  # one that was started by a server that is gone: its manager attaches to it
+        else:
+            await manager.move()
 
     def _ended(self, name: str, passage: Passage) -> None:
         self.counts.count(name, passage)
@@ -315,9 +416,10 @@ class AccountServers:
 
     def names(self) -> tuple[str, ...]:
         try:
-            return accounts_in(self._settings.data_dir)
+            here = accounts_in(self._settings.data_dir)
         except OSError:
-            return ()
+            here = ()
+        return (*here, *sorted(self._shared.difference(here)))
 
     async def figures(self, name: str) -> AccountFigures:
         """From its files, and of a session process that runs how much waits there."""

@@ -43,7 +43,7 @@ def for_psycopg(where: PostgresSchema) -> dict[str, str]:
     """
     read = _read(where)
     read.setdefault("connect_timeout", str(CONNECT_SECONDS))
-    read.setdefault("application_name", "whatsapp-mcp")
+    read.setdefault("application_name", os.environ.get("PGAPPNAME", "whatsapp-mcp"))
     read["options"] = f"{read.get('options', '')} -c search_path={where.schema}".strip()
     return read
 
@@ -62,7 +62,7 @@ def for_neonize(where: PostgresSchema) -> str:
         raise SetupError(f"{shown_url(where.url)} names no host", next_step=_WRITE_IT)
     given = {name: value for name, value in read.items() if name in _UNDERSTOOD}
     given.setdefault("connect_timeout", str(CONNECT_SECONDS))
-    given.setdefault("application_name", "whatsapp-mcp neonize")
+    given.setdefault("application_name", os.environ.get("PGAPPNAME", "whatsapp-mcp neonize"))
     if given.get("host", os.environ.get("PGHOST", "")).startswith(("/", "@")):
         given["sslmode"] = "disable"  # as libpq has it for sockets
     else:

@@ -21,9 +21,18 @@ from pydantic import (
 )
 
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT, account_name
+from whatsapp_mcp.buckets import BucketPrefix, bucket_address, prefix_of
 from whatsapp_mcp.platform.data_folder import data_folder
 from whatsapp_mcp.qr_picture import QR_FILE_NAME
-from whatsapp_mcp.whereabouts import SCHEMES, PostgresSchema, Whereabouts, schema_name
+from whatsapp_mcp.whereabouts import (
+    SCHEMES,
+    SHARED_SCHEMA,
+    Place,
+    PostgresSchema,
+    StoredDocument,
+    Whereabouts,
+    schema_name,
+)
 
 PREFIX: Final = "WHATSAPP_MCP_"
 """Of the variables, before the setting's name; upper and lower case are the same."""
@@ -72,6 +81,16 @@ def _postgres(url: SecretStr | None) -> SecretStr | None:
     return url
 
 
+def _bucket(address: str) -> str:
+    return bucket_address(address) if address else ""
+
+
+def _node_name(name: str) -> str:
+    if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name):
+        raise ValueError("write letters, digits, dots and hyphens, at most 63")
+    return name
+
+
 _Path = Annotated[Path, AfterValidator(_settled)]
 _Level = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
@@ -99,6 +118,31 @@ class Settings(BaseModel):
         default=None,
         description="PostgreSQL database for the messages and keys of all accounts, as `postgresql://USER@HOST/NAME`. "
         "Unset: files in each account's folder.",
+    )
+    media: Annotated[str, AfterValidator(_bucket)] = Field(
+        default="",
+        description="Bucket for the received media of all accounts, as `s3://BUCKET/PREFIX`. Credentials, region and "
+        "`AWS_ENDPOINT_URL` are the usual AWS variables. Empty: a folder of each account.",
+    )
+    media_link_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=604_800,
+        description="Seconds for which an address that downloadMessageMedia gives opens the file in the bucket, for "
+        "everybody who has it. 0: none is given.",
+    )
+    node: Annotated[str, AfterValidator(_node_name)] = Field(
+        default="",
+        description="Of `serve`: name of this machine among those that share the database. Other nodes can use its "
+        "accounts then, and take them over.",
+    )
+    node_address: str = Field(
+        default="",
+        description="Address of this machine at which other nodes reach its accounts. Empty: the one by which it "
+        "reaches the database.",
+    )
+    max_accounts: int | None = Field(
+        default=None, ge=1, description="Most accounts that this node holds at once. Unset: no limit."
     )
     endpoint: _Path | None = Field(
         default=None,
@@ -257,6 +301,11 @@ class Settings(BaseModel):
         return f"whatsapp-mcp{account} on {socket.gethostname().partition('.')[0]}"[:50]
 
     @property
+    def node_name(self) -> str:
+        """Of this machine, for others that share the database."""
+        return self.node or socket.gethostname().partition(".")[0]
+
+    @property
     def account_dir(self) -> Path:
         """Everything of the account lies there."""
         return self.data_dir / self.account
@@ -280,6 +329,30 @@ class Settings(BaseModel):
     def keys(self) -> Whereabouts:
         """neonize's database: ``session_db``, or the account's schema where a database is named."""
         return self._schema or self.session_db
+
+    def _place(self, path: Path) -> Place:
+        """Of a small text of the account."""
+        return StoredDocument(self._schema, path.name) if self._schema is not None else path
+
+    @property
+    def policy_place(self) -> Place:
+        """``policy_path``, or a document of the account's schema, as are the next two."""
+        return self._place(self.policy_path)
+
+    @property
+    def webhooks_place(self) -> Place:
+        return self._place(self.webhooks_path)
+
+    @property
+    def webhook_progress_place(self) -> Place:
+        return self._place(self.webhook_progress_path)
+
+    @property
+    def tokens_place(self) -> Place:
+        """``tokens_path``, or a document that all accounts share."""
+        if self._schema is None:
+            return self.tokens_path
+        return StoredDocument(PostgresSchema(self._schema.url, SHARED_SCHEMA), self.tokens_path.name)
 
     @property
     def _schema(self) -> PostgresSchema | None:
@@ -316,6 +389,11 @@ class Settings(BaseModel):
         return self.account_dir / "policy.db"
 
     @property
+    def policy_book(self) -> Whereabouts:
+        """The same, or the account's schema where a database is named."""
+        return self._schema or self.policy_book_path
+
+    @property
     def webhooks_path(self) -> Path:
         """Receivers of events that are no MCP clients; written by the account's owner."""
         return self.account_dir / "webhooks.json"
@@ -332,8 +410,13 @@ class Settings(BaseModel):
 
     @property
     def media_dir(self) -> Path:
-        """Received media, and private copies of what is being sent."""
+        """Received media, if no bucket is named, and private copies of what is being sent or fetched."""
         return self.account_dir / "media"
+
+    @property
+    def received_media(self) -> Path | BucketPrefix:
+        """Received media: ``media_dir``, or the account's prefix where a bucket is named."""
+        return prefix_of(self.media, self.account) if self.media else self.media_dir
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "audit": ("audit",),
     "tokens": ("token",),
     "webhooks": ("webhook",),
+    "nodes": ("node",),
     "upgrades": ("upgrade-check",),
     "completion": ("completion",),
 }

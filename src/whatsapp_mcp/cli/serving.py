@@ -85,11 +85,15 @@ def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
         from whatsapp_mcp.server.light_sdk import import_parts_on_demand
 
         import_parts_on_demand(http=False)
-        from whatsapp_mcp.assembly import assemble
+        from whatsapp_mcp.assembly import assemble, other_machines
         from whatsapp_mcp.server.stdio import serve_stdio
 
         server = assemble(
-            settings, simulated=simulated, autoscan=autoscan, temporary=_keeps_nothing(simulated, options)
+            settings,
+            simulated=simulated,
+            autoscan=autoscan,
+            temporary=_keeps_nothing(simulated, options),
+            elsewhere=other_machines(settings),
         )
         gc.freeze()
         gc.enable()
@@ -107,6 +111,9 @@ def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
     default=None,
     help="Listen on an address that other machines can reach. TLS is needed then: --tls-cert, or a proxy.",
 )
+@click.option("--node", metavar="NAME", help="Name of this machine among those that share the database.")
+@click.option("--node-address", metavar="HOST", help="Address of this machine for the other nodes.")
+@click.option("--max-accounts", type=click.IntRange(min=1), help="Most accounts that this node holds at once.")
 @click.option("--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="Serve TLS with this certificate.")
 @click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Private key of --tls-cert.")
 @click.option("--oauth-issuer", metavar="URL", help="Take access tokens of this authorization server too.")
@@ -130,6 +137,7 @@ def serve(simulated: bool, autoscan: bool, **options: Any) -> None:
     tls = _tls(options.pop("tls_cert"), options.pop("tls_key"))
     oauth = {name: options.pop(f"oauth_{name}") for name in ("issuer", "audience", "jwks_url", "subjects", "prefix")}
     with _server_settings(simulated, options) as settings:
+        _check_node(settings)
         gc.disable()
         import anyio
 
@@ -153,6 +161,14 @@ def serve(simulated: bool, autoscan: bool, **options: Any) -> None:
         with contextlib.closing(OwnerPages(settings, access)) as pages:
             serving = partial(serve_http, accounts, access=access, announce=pages.announce, more_routes=pages.routes)
             anyio.run(partial(serving, tls=tls, **_where(settings)))
+
+
+def _check_node(settings: Settings) -> None:
+    if settings.node and settings.database is None:
+        raise SetupError(
+            "--node needs a database that the nodes share",
+            next_step="Set WHATSAPP_MCP_DATABASE to postgresql://USER@HOST/NAME, the same on all of them.",
+        )
 
 
 def _where(settings: Settings) -> dict[str, Any]:

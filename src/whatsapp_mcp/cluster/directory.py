@@ -64,6 +64,8 @@ class Beat:
     """What a node learns when it says that it is alive."""
 
     draining: bool
+    accounts: tuple[str, ...]
+    """All that were ever held."""
     wanted: tuple[tuple[str, bool], ...]
     """Accounts that it was asked to start, and whether a device is to be linked."""
     orphans: tuple[str, ...]
@@ -159,23 +161,6 @@ class Directory:
 
         await self._ask(ask)
 
-    async def accounts(self) -> tuple[str, ...]:
-        """Those that a node ever held. Raises ClusterUnreachable."""
-
-        def ask(connection: Connection) -> tuple[str, ...]:
-            rows = connection.execute("SELECT account FROM whatsapp_mcp.holders ORDER BY account").fetchall()
-            return tuple(str(account) for (account,) in rows)
-
-        return await self._ask(ask)
-
-    async def forget(self, account: str) -> None:
-        """There is no such account any more. Raises ClusterUnreachable."""
-
-        def ask(connection: Connection) -> None:
-            connection.execute("DELETE FROM whatsapp_mcp.holders WHERE account = %s AND NOT held", (account,))
-
-        await self._ask(ask)
-
     def note_change(self, account: str) -> None:
         """Something happened to an account: who waits for that looks again. In the thread of the loop."""
         if (waiting := self._changes.pop(account, None)) is not None:
@@ -234,15 +219,18 @@ class Directory:
                 f"SELECT account, pairing FROM whatsapp_mcp.wanted WHERE node = %s AND {_FRESH}", (self.node, WANTED)
             ).fetchall()
             holders = connection.execute(
-                "SELECT account, node, heartbeat_at > clock_timestamp() - make_interval(secs => %s)"
-                " FROM whatsapp_mcp.holders WHERE held",
+                "SELECT account, node, held, heartbeat_at > clock_timestamp() - make_interval(secs => %s)"
+                " FROM whatsapp_mcp.holders",
                 (FENCE - HEAD_START,),
             ).fetchall()
             return Beat(
                 draining=bool(row[0]),
                 wanted=tuple((str(account), bool(pairing)) for account, pairing in wanted),
-                orphans=tuple(str(account) for account, _, alive in holders if not alive),
-                held=tuple(str(account) for account, node, alive in holders if alive and node == self.node),
+                accounts=tuple(str(account) for account, *_ in holders),
+                orphans=tuple(str(account) for account, _, held, alive in holders if held and not alive),
+                held=tuple(
+                    str(account) for account, node, held, alive in holders if held and alive and node == self.node
+                ),
             )
 
         return await self._ask(ask)

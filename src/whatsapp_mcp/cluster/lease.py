@@ -16,8 +16,9 @@ from typing import Final, NoReturn, Protocol
 
 import psycopg
 
-from whatsapp_mcp.cluster.database import ClusterUnreachable, Connection, connect, told
-from whatsapp_mcp.cluster.tables import CHANNEL, lock_key, prepare
+from whatsapp_mcp.cluster.database import ClusterUnreachable, Connection, connect, own_address, told
+from whatsapp_mcp.cluster.names import BITS, application_tag, lock_key
+from whatsapp_mcp.cluster.tables import CHANNEL, prepare
 from whatsapp_mcp.cluster.times import FENCE, KILL, LIMIT, PATIENCE, RENEW
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.platform.deadline import Deadline, boot_clock
@@ -36,6 +37,10 @@ class HeldElsewhere(Exception):
     def __init__(self, node: str) -> None:
         super().__init__(node)
         self.node = node
+
+
+class NotWanted(Exception):
+    """Nobody waits for the lease any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,24 +192,38 @@ class Lease:
             threading.Thread(target=self._lost, args=(why,), name="lease lost", daemon=True).start()
 
 
-def take(url: str, claim: Claim, *, patience: float = FENCE + 1) -> Lease:
+def take(url: str, claim: Claim, *, patience: float = FENCE + 1, given_up: Callable[[], bool] = lambda: False) -> Lease:
     """Take the account; waits until its last holder is sure to have ended.
 
     Args:
         patience: seconds after which a holder that does not come to an end is taken for alive.
+        given_up: whether nobody wants it any more.
 
     Raises:
         HeldElsewhere: another session process has it.
+        NotWanted: it was given up.
         ClusterUnreachable: the database does not answer.
     """
     attempt = _Attempt(url, claim, time.monotonic() + patience)
     try:
-        while (lease := attempt.once()) is None:
+        while not given_up():
+            if (lease := attempt.once()) is not None:
+                return lease
             time.sleep(_LOOK)
+        raise NotWanted
     except BaseException:
         attempt.connection.close()
         raise
-    return lease
+
+
+def introduction(url: str) -> tuple[str, str]:
+    """The secret of the cluster, and the address by which this machine reaches the database.
+
+    Raises:
+        ClusterUnreachable: the database does not answer.
+    """
+    with told(url), connect(url) as connection:
+        return prepare(connection), own_address(connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +312,7 @@ class _Attempt:
     def _look_at_lock(self) -> None:
         """Its time is over, and its connection is there: a process that is stopped or cut off, or one that is as quick
         as we are. After a little patience the connection is ended."""
-        key = lock_key(self._claim.account) & _64_BITS
+        key = lock_key(self._claim.account) & BITS
         row = self.connection.execute(_HOLDER_OF_LOCK, (key >> 32, key & 0xFFFF_FFFF)).fetchone()
         by = int(str(row[0])) if row is not None else None
         if by is None or by != self._locked_by:
@@ -302,7 +321,6 @@ class _Attempt:
             self.connection.execute("SELECT pg_terminate_backend(%s)", (by,))
 
 
-_64_BITS: Final = (1 << 64) - 1
 _HOLDER_OF_LOCK: Final = (
     "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND pid <> pg_backend_pid()"
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -313,11 +331,6 @@ _HOLDER_OF_LOCK: Final = (
 def _lock(connection: Connection, account: str) -> bool:
     row = connection.execute("SELECT pg_try_advisory_lock(%s)", (lock_key(account),)).fetchone()
     return row is not None and bool(row[0])
-
-
-def application_tag(account: str, of_process: str) -> str:
-    """The application name of a session process: that its successor can end what it left open."""
-    return f"whatsapp-mcp {lock_key(account) & _64_BITS:016x} {of_process}"
 
 
 def _end_connections(connection: Connection, claim: Claim) -> None:

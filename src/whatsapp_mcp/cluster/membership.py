@@ -8,7 +8,7 @@ import contextlib
 import logging
 import secrets
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
 
@@ -29,6 +29,10 @@ _LOOK: Final = 0.05
 
 class AccountActions(Protocol):
     """What a node can do with an account."""
+
+    def know(self, accounts: Collection[str]) -> None:
+        """All that the database has, whichever node holds them."""
+        ...
 
     def start(self, account: str, *, pairing: bool) -> bool:
         """Have its session process started here; False when that cannot be."""
@@ -125,6 +129,7 @@ class Membership:
 
     async def _act(self, beat: Beat) -> None:
         self._draining = beat.draining
+        self._actions.know(beat.accounts)
         for account, pairing in beat.wanted:
             if beat.draining or not self._actions.start(account, pairing=pairing):
                 await self._directory.refuse(account)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from typing import Final
 
@@ -71,9 +70,3 @@ def prepare(connection: Connection) -> str:
 def one_at_a_time(connection: Connection) -> None:
     """Until the end of the transaction, nobody else does what begins with this."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
-
-
-def lock_key(account: str) -> int:
-    """Of the advisory lock of an account: 64 bits with a sign."""
-    digest = hashlib.sha256(f"whatsapp-mcp account {account}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)

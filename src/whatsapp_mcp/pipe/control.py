@@ -29,6 +29,12 @@ class Restart(Command[None]):
     unconnected = True
 
 
+class Move(Command[None]):
+    """End in order, so that another node goes on with the account."""
+
+    unconnected = True
+
+
 class GetClients(Command[tuple[AttachedClient, ...]]):
     """Who is attached."""
 

@@ -22,8 +22,20 @@ PATIENCE: Final = 30
 """Sessions in a row that were connected, though not for long, after which the pauses begin to grow. What ends them may
 be what other people send; the account is not to be away for that, and yet must not log in every second all day."""
 
-ON_REQUEST: Final = frozenset[EndReason]({"stopped", "restart", "unused", "retired", "logged_out_here"})
-"""Ends that somebody asked for: nothing is wrong."""
+ON_REQUEST: Final = frozenset[EndReason](
+    {
+        "stopped",
+        "restart",
+        "unused",
+        "retired",
+        "logged_out_here",
+        "moved",
+        "held_elsewhere",
+        "lease_lost",
+        "no_database",
+    }
+)
+"""Ends that somebody asked for, or that are for another node to go on: nothing is wrong with the account."""
 
 
 class Ledger(BaseModel):

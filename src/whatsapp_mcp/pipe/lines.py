@@ -31,6 +31,20 @@ class PolicyPlaces(Wire):
     store: str
 
 
+class SharedAccount(Wire):
+    """What a session process has to know to hold an account that other machines may hold too."""
+
+    database: str
+    """URL of the database that they share."""
+    account: str
+    node: str
+    """Name of this machine."""
+    attachable: bool
+    """Servers of other nodes may attach."""
+    address: str = ""
+    """At which they do; empty: that by which this machine reaches the database."""
+
+
 class Hello(Wire):
     """To a new session process: what it works on."""
 
@@ -38,6 +52,8 @@ class Hello(Wire):
     """neonize's database, as ``whereabouts.told`` writes it."""
     store_path: str
     media_dir: str
+    bucket: str = ""
+    """Where received media go, with the account's prefix; empty: into ``media_dir``."""
     ledger_path: str
     log_path: str
     retention_days: int | None = None
@@ -66,6 +82,8 @@ class Hello(Wire):
     """None: what is scheduled is refused when it is due."""
     record_stanzas: str = ""
     """File for the shapes of stanzas; empty: none."""
+    shared: SharedAccount | None = None
+    """None: only this machine can hold the account."""
     schedule_stay: float = 0.0
     """Hours: it goes on without a server for a scheduled message that is due within them."""
 
@@ -192,6 +210,10 @@ EndReason = Literal[
     "setup_error",
     "store_error",
     "store_unusable",
+    "moved",
+    "held_elsewhere",
+    "lease_lost",
+    "no_database",
 ]
 
 

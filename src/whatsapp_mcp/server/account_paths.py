@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, Protocol
 
 import anyio
@@ -43,6 +43,10 @@ class ServedAccounts(WatchedAccounts, Protocol):
         """Raises WhatsAppMcpError."""
         ...
 
+    def serving(self, begin: Callable[[str], bool]) -> AbstractAsyncContextManager[None]:
+        """While inside, accounts may be begun with that nobody asked for here."""
+        ...
+
 
 class _Running:
     """The server of one account, from its first request on."""
@@ -77,9 +81,10 @@ class AccountPaths:
     async def running(self) -> AsyncIterator[None]:
         """While inside, accounts can be used; on leaving, the servers of all that were end, side by side."""
         async with anyio.create_task_group() as self._tasks:
-            for name in self._accounts.unasked():
-                self._find(name)
-            yield
+            async with self._accounts.serving(lambda name: self._find(name) is not None):
+                for name in self._accounts.unasked():
+                    self._find(name)
+                yield
             for account in self._running.values():
                 account.stop.set()
 

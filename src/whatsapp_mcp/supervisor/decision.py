@@ -114,6 +114,19 @@ def note_failed_start(settings: Settings, now: datetime) -> None:
     ledger.write(settings.ledger_path)
 
 
+def note_end_elsewhere(settings: Settings, ended: Ended, now: datetime) -> None:
+    """The process of another machine has ended, for this reason. Only for the holder of the account's lock.
+
+    Raises:
+        OSError: the ledger cannot be written.
+    """
+    ledger = Ledger.read(settings.ledger_path)
+    ledger.start(0, "", now)
+    ledger.end(ended, now)
+    ledger.erase |= ended.reason == "logged_out_here"
+    ledger.write(settings.ledger_path)
+
+
 def _brought_up_to_date(settings: Settings, wanted: Wanted, now: datetime) -> Ledger:
     ledger = Ledger.read(settings.ledger_path)
     before = ledger.model_copy()

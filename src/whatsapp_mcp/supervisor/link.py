@@ -68,7 +68,11 @@ class _Call:
 class Link:
     """One connection to one session process."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, welcome: p.Welcome) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, welcome: p.Welcome, *, remote: bool = False
+    ) -> None:
+        self.is_remote = remote
+        """Whether it leads to another machine."""
         self._reader = reader
         self._writer = writer
         self._calls: dict[int, _Call] = {}
@@ -87,8 +91,17 @@ class Link:
             TimeoutError: somebody listens and does not answer.
         """
         streams = await connect(folder, limit=MAX_LINE)
-        if streams is None:
-            return None
+        return await cls.attach_over(streams, attach) if streams is not None else None
+
+    @classmethod
+    async def attach_over(
+        cls, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter], attach: p.Attach, *, remote: bool = False
+    ) -> Link | p.Refused | None:
+        """Attach over these streams, which may lead to another machine; None when there is nobody any more.
+
+        Raises:
+            TimeoutError: somebody listens and does not answer.
+        """
         reader, writer = streams
         try:
             async with asyncio.timeout(ATTACH_LIMIT):
@@ -100,7 +113,7 @@ class Link:
             writer.transport.abort()
             raise
         if isinstance(answer, p.Welcome):
-            return cls(reader, writer, answer)
+            return cls(reader, writer, answer, remote=remote)
         writer.transport.abort()
         return answer
 
@@ -168,6 +181,10 @@ class Link:
         except TimeoutError:
             if await self._answers():
                 raise SessionTimeout("the session process did not answer") from None
+            if self.is_remote:  # its lease ends it, if it is not only the way to it
+                logger.error("the session process of another node does not answer; it is left")
+                self.let_go()
+                raise SessionTimeout("the session process did not answer; it is looked for again") from None
             logger.error("the session process does not answer; it is ended")
             with contextlib.suppress(OSError):
                 end_now(self.welcome.pid)

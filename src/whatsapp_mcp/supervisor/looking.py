@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.platform.endpoint import remains
 from whatsapp_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.supervisor.elsewhere import OtherMachines
 
 INTERVAL: Final = 1.0
 """Seconds between two looks for what another server did; each costs two questions to the file system."""
@@ -21,7 +24,9 @@ HOLDER_WAIT: Final = 15.0
 class Looking:
     """The pauses of one server between its attempts."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, elsewhere: OtherMachines | None = None) -> None:
+        """``elsewhere``: other machines, one of which may begin to hold the account."""
+        self._elsewhere = elsewhere
         self._folder = settings.account_dir
         self._ledger = settings.ledger_path
         self._woken = asyncio.Event()
@@ -50,7 +55,7 @@ class Looking:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(rest):
                     await self._woken.wait()
-            if self._woken.is_set():
+            if self._woken.is_set() or (self._elsewhere is not None and await self._elsewhere.is_held()):
                 break
         self.idle = False
         self._woken.clear()

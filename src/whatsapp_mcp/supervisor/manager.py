@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 import anyio
 
@@ -36,19 +36,22 @@ from whatsapp_mcp.models.session import HandedOver, SessionSnapshot, SessionStat
 from whatsapp_mcp.pipe.account_lock import AccountLock, holder_of, holder_text
 from whatsapp_mcp.pipe.codec import Moving
 from whatsapp_mcp.pipe.command import Command
-from whatsapp_mcp.pipe.control import Logout, PairPhone, Restart
+from whatsapp_mcp.pipe.control import Logout, Move, PairPhone, Restart
 from whatsapp_mcp.pipe.ledger import BACK_OFF
-from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Kind, Logged, Refused, TypingSeen
+from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Ended, Kind, Logged, Refused, TypingSeen
 from whatsapp_mcp.platform.processes import end_now
 from whatsapp_mcp.session_db.database import handed_over, linked_device
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.board import StateBoard
-from whatsapp_mcp.supervisor.decision import Decision, Wanted, decide, note_failed_start
+from whatsapp_mcp.supervisor.decision import Decision, Wanted, decide, note_end_elsewhere, note_failed_start
 from whatsapp_mcp.supervisor.link import Link
 from whatsapp_mcp.supervisor.looking import Looking
 from whatsapp_mcp.supervisor.starting import SESSION_COMMAND, start_session
 from whatsapp_mcp.waiting import waits_for
 from whatsapp_mcp.whereabouts import PostgresSchema
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.supervisor.elsewhere import OtherMachines
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +69,10 @@ _WORTH_WAITING: Final = frozenset(
     {SessionState.STARTING, SessionState.PAIRING, SessionState.CONNECTING, SessionState.RECONNECTING}
 )
 """States that may become `connected` without anybody's doing; in `pairing`, the code may just have been scanned."""
+
+_ORDINARY_ENDS: Final = frozenset({"unused", "restart", "stopped", "moved", "held_elsewhere"})
+_REFUSED_ELSEWHERE: Final = 5.0
+"""Seconds until another machine's process that refused this server is asked again."""
 
 _NEEDS_SOMEBODY: Final = frozenset({SessionState.REPLACED, SessionState.OUTDATED, SessionState.BANNED})
 """An account is linked, and pairing anew would not help."""
@@ -86,8 +93,11 @@ class SessionManager:
         command: Sequence[str] = SESSION_COMMAND,
         now: Callable[[], datetime] = clock.now,
         made: str = "",
+        elsewhere: OtherMachines | None = None,
     ) -> None:
-        """``made``: that the account's folder is new, as a sentence; told while nothing is linked.
+        """``elsewhere``: other machines that may hold the account.
+
+        ``made``: that the account's folder is new, as a sentence; told while nothing is linked.
 
         ``prepare`` is awaited once, in the background, before a session process is looked for.
 
@@ -103,7 +113,8 @@ class SessionManager:
         self._made = made
         self._board = StateBoard(now)
         self._wanted = Wanted()
-        self._looking = Looking(settings)
+        self._elsewhere = elsewhere
+        self._looking = Looking(settings, elsewhere)
         self._unusable: SessionError | None = None
         """Why nobody is served; None while requests are taken."""
         self._decided = False
@@ -284,6 +295,19 @@ class SessionManager:
         if board.state is not SessionState.CONNECTED:
             raise self.problem()
 
+    def start(self, *, pairing: bool = False) -> None:
+        """Another machine asks that the session process is started here."""
+        self._wanted.start = True
+        self._wanted.pairing |= pairing and self._link is None
+        self._looking.wake()
+
+    async def move(self) -> None:
+        """End the session process in order, for another machine to go on; nothing happens when none is here."""
+        link = self._link
+        if link is not None and not link.is_remote:
+            with contextlib.suppress(Moving, SessionError):
+                await link.call(Move(), timeout=self._settings.call_timeout)
+
     # -- supervision --------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
@@ -313,6 +337,11 @@ class SessionManager:
         """Find the session process and use it to its end; or start it; or wait for a reason to."""
         try:
             link = await self._attach()
+            if link is None and self._elsewhere is not None:
+                found = await self._attach_elsewhere(self._elsewhere)
+                if found is False:
+                    return
+                link = found
             if link is None and (lock := AccountLock.acquire(self._settings.lock_path)) is not None:
                 try:
                     link = await self._decide(lock)
@@ -335,12 +364,9 @@ class SessionManager:
         Raises:
             SetupError: this server may not use what there is.
         """
-        endpoint = Endpoint.read(self._settings.endpoint) if self._settings.endpoint is not None else None
-        if endpoint is None and self._settings.require_endpoint:
-            raise SetupError("an endpoint file is required and none is set; WhatsApp is not contacted")
-        noise_root = endpoint.noise_root if endpoint is not None else None
+        attach = self._attach_line()
         try:
-            answer = await Link.attach(self._settings.account_dir, Attach(client=self._client, noise_root=noise_root))
+            answer = await Link.attach(self._settings.account_dir, attach)
         except TimeoutError:
             self._end_holder()
             return None
@@ -349,9 +375,32 @@ class SessionManager:
         if answer.why in ("ending", "retired"):
             self._looking.found()
         else:
-            self._unusable = _refusal(answer)
-            self._board.update(SessionState.STOPPED, f"{self._unusable.message}. {self._unusable.next_step}")
+            self._refuse(answer)
         return None
+
+    def _refuse(self, refused: Refused) -> None:
+        self._unusable = _refusal(refused)
+        self._board.update(SessionState.STOPPED, f"{self._unusable.message}. {self._unusable.next_step}")
+
+    def _attach_line(self) -> Attach:
+        """Raises SetupError: this server may not use what there is."""
+        endpoint = Endpoint.read(self._settings.endpoint) if self._settings.endpoint is not None else None
+        if endpoint is None and self._settings.require_endpoint:
+            raise SetupError("an endpoint file is required and none is set; WhatsApp is not contacted")
+        return Attach(client=self._client, noise_root=endpoint.noise_root if endpoint is not None else None)
+
+    async def _attach_elsewhere(self, elsewhere: OtherMachines) -> Link | Literal[False] | None:
+        """None: no other machine holds the account; False: it is to be looked at again."""
+        answer = await elsewhere.attach(self._attach_line())
+        if answer is None or isinstance(answer, Link):
+            return answer
+        self._decided = True
+        if isinstance(answer, Refused):
+            self._refuse(answer)
+            await self._looking.for_a_reason(_REFUSED_ELSEWHERE)
+        elif answer.detail:
+            self._board.update(SessionState.RECONNECTING, answer.detail)
+        return False
 
     async def _decide(self, lock: AccountLock) -> Link | None:
         """Nobody serves the account, and it is on us to decide whether somebody shall."""
@@ -363,6 +412,12 @@ class SessionManager:
             lock.release()
             await self._looking.for_a_reason(decision.pause)
             return None
+        if self._elsewhere is not None:
+            pairing = decision.jid is None
+            if (waiting := await self._elsewhere.is_ours_to_start(pairing=pairing)) is not None:
+                if waiting.detail:
+                    self._board.update(SessionState.RECONNECTING, waiting.detail)
+                return None
         if self._board.state is not SessionState.PAIRING:
             self._show(decision)
         started = await start_session(self._settings, lock, pairing=decision.jid is None, command=self._command)
@@ -397,16 +452,19 @@ class SessionManager:
         if self._board.snapshot.own_jid is None:
             with contextlib.suppress(WhatsAppMcpError):
                 self._board.linked_as(await asyncio.to_thread(linked_device, self._settings.keys))
-        async for notice in link.notices():
-            if isinstance(notice, Logged):
-                logging.getLogger(notice.logger).log(notice.level, notice.text)
-            else:
-                self._board.note(notice)
+        async with self._elsewhere.watching(link) if self._elsewhere is not None else contextlib.nullcontext():
+            async for notice in link.notices():
+                if isinstance(notice, Logged):
+                    logging.getLogger(notice.logger).log(notice.level, notice.text)
+                else:
+                    self._board.note(notice)
         self._link = None
         ended = link.ended
+        if link.is_remote and ended is not None:
+            await asyncio.to_thread(self._note_end_elsewhere, ended)
         detail = ended.detail if ended is not None else "the session process ended unexpectedly"
         logger.log(
-            logging.INFO if ended is not None and ended.reason in ("unused", "restart", "stopped") else logging.WARNING,
+            logging.INFO if ended is not None and ended.reason in _ORDINARY_ENDS else logging.WARNING,
             "the session process ended: %s: %s",
             ended.reason if ended is not None else "crashed",
             detail,
@@ -414,6 +472,15 @@ class SessionManager:
         self._board.update(
             SessionState.RECONNECTING, detail, whatsapp_said=ended.whatsapp_said if ended is not None else None
         )
+
+    def _note_end_elsewhere(self, ended: Ended) -> None:
+        """What follows from the end of a process of another machine holds here too; its ledger lies there."""
+        if (lock := AccountLock.acquire(self._settings.lock_path, limit=1.0)) is None:
+            return
+        try:
+            note_end_elsewhere(self._settings, ended, self._now())
+        finally:
+            lock.release()
 
     async def _wait_for_holder(self) -> None:
         """Somebody else holds the lock: a process that is about to listen, or to end; or one that never will."""

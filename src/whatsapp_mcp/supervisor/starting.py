@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
 from typing import BinaryIO, Final
 
+from whatsapp_mcp.cluster.names import application_tag
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe.account_lock import AccountLock
-from whatsapp_mcp.pipe.lines import LISTENS, Hello, PolicyPlaces
+from whatsapp_mcp.pipe.lines import LISTENS, Hello, PolicyPlaces, SharedAccount
 from whatsapp_mcp.pipe.webhooks import WebhooksBegin
 from whatsapp_mcp.platform.spawning import start_detached
-from whatsapp_mcp.postgres import make_schema
-from whatsapp_mcp.session_db.database import last_decrypted
+from whatsapp_mcp.session_db.database import last_decrypted, make_place
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts, told
+from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts, told, told_place
 
 logger = logging.getLogger(__name__)
 
@@ -53,10 +54,13 @@ async def start_session(
     endpoint = Endpoint.read(settings.endpoint) if settings.endpoint else None
     if endpoint is not None:
         environment = endpoint.environment(environment)
+    if settings.database is not None:
+        environment["PGAPPNAME"] = application_tag(settings.account, secrets.token_hex(8))
     hello = Hello(
         keys=told(settings.keys),
         store_path=str(settings.store_path.absolute()),
         media_dir=str(settings.media_dir.absolute()),
+        bucket=str(settings.received_media) if settings.media else "",
         ledger_path=str(settings.ledger_path.absolute()),
         log_path=str(settings.session_log.absolute()),
         retention_days=settings.retention_days,
@@ -73,6 +77,7 @@ async def start_session(
         device_name=settings.shown_name,
         pairing=pairing,
         policy=_policy(settings),
+        shared=_shared(settings),
         schedule_stay=settings.schedule_stay_hours,
     )
     folder = settings.account_dir.absolute()
@@ -99,10 +104,22 @@ async def start_session(
         return False
 
 
+def _shared(settings: Settings) -> SharedAccount | None:
+    if settings.database is None:
+        return None
+    return SharedAccount(
+        database=settings.database.get_secret_value(),
+        account=settings.account,
+        node=settings.node_name,
+        attachable=bool(settings.node),
+        address=settings.node_address,
+    )
+
+
 def _last_decrypted(keys: Whereabouts) -> tuple[Decrypted, ...]:
-    """Before that the account has a place of its own: neonize would take that of everybody for it."""
+    """Once there is a place for the keys."""
     if isinstance(keys, PostgresSchema):
-        make_schema(keys)
+        make_place(keys)
     return last_decrypted(keys)
 
 
@@ -112,7 +129,7 @@ def _webhooks(settings: Settings) -> WebhooksBegin:
         store=str(settings.store_path.absolute()),
         book=str(settings.webhooks_path.absolute()),
         progress=str(settings.webhook_progress_path.absolute()),
-        policy=str(settings.policy_path.absolute()),
+        policy=told_place(settings.policy_place),
         preset=settings.policy,
         audit=str(settings.audit_path.absolute()),
         log_level=settings.log_level,
@@ -122,8 +139,8 @@ def _webhooks(settings: Settings) -> WebhooksBegin:
 def _policy(settings: Settings) -> PolicyPlaces:
     return PolicyPlaces(
         preset=settings.policy,
-        file=str(settings.policy_path.absolute()),
-        book=str(settings.policy_book_path.absolute()),
+        file=told_place(settings.policy_place),
+        book=told(settings.policy_book),
         audit=str(settings.audit_path.absolute()),
         tokens=str(settings.tokens_path.absolute()),
         default_token=str(settings.token_path.absolute()),

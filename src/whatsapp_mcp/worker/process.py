@@ -21,7 +21,7 @@ from contextlib import asynccontextmanager, suppress
 from contextvars import copy_context
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from whatsapp_mcp import __version__
 from whatsapp_mcp.clock import now
@@ -48,6 +48,9 @@ from whatsapp_mcp.worker.qr_file import QrFile
 from whatsapp_mcp.worker.sleep import sleep_noticed
 from whatsapp_mcp.worker.webhook_process import WebhookProcess
 
+if TYPE_CHECKING:
+    from whatsapp_mcp.worker.holding import Holding
+
 logger = logging.getLogger("whatsapp_mcp.session")
 
 R = TypeVar("R")
@@ -57,6 +60,8 @@ ANSWERS_LIMIT: Final = 1.0
 """Seconds in which those that were still under way learn that the connection is gone."""
 FIRST_CLIENT: Final = 20.0
 """Seconds at least in which somebody has to attach."""
+LOST_LIMIT: Final = 0.3
+"""The same when the account is another node's."""
 DISMISS_LIMIT: Final = 1.0
 """Seconds in which clients have to read what is said at the end."""
 STOP_LIMIT: Final = 18.0
@@ -85,6 +90,9 @@ class SessionProcess:
         self._paused = False
         self._unused: asyncio.TimerHandle | None = None
         self._connection: WhatsAppConnection | None = None
+        self._holding: Holding | None = None
+        self._started = asyncio.Event()
+        """Whether it is known if there is a connection."""
         self._finished: asyncio.Future[p.Ended]
         self._loop: asyncio.AbstractEventLoop
 
@@ -107,25 +115,75 @@ class SessionProcess:
         self._wait_for_clients(max(FIRST_CLIENT, self._hello.linger))
         beside = [asyncio.create_task(work) for work in (self._end_after_sleep(), keep_log_small(self._log))]
         with handled(TERMINATE, partial(self._finish, p.Ended(reason="stopped"))), handled(INTERRUPT, lambda: None):
-            self._start()
-            ended = await self._finished
-        if self._connection is not None:
-            await self._connection.begin_nothing()
-        await self._clients.answered(CALLS_DRAIN)
+            ended = await self._work()
         for task in beside:
             task.cancel()
-        if self._connection is not None:
-            await self._connection.close()
-            await self._clients.answered(ANSWERS_LIMIT)
-        await self._webhooks.end()
+        if ended.reason != "lease_lost":  # then another node may take the account over in a second
+            await self._drain()
         self._qr_file.remove()
         self._ledger.end(ended, now())
         self._ledger.write(self._ledger_path)
         logging.root.removeHandler(telling)
         self._clients.end(ended)
         listener.close()
-        await self._clients.dismiss(DISMISS_LIMIT)
+        await self._clients.dismiss(LOST_LIMIT if ended.reason == "lease_lost" else DISMISS_LIMIT)
         return int(self._connection is None)
+
+    async def _work(self) -> p.Ended:
+        """Until there is a reason to end."""
+        if self._hello.shared is None:
+            self._start()
+            return await self._finished
+        starting = asyncio.create_task(self._start_shared(self._hello.shared))
+        ended = await self._finished
+        await starting
+        return ended
+
+    async def _drain(self) -> None:
+        """Answer what is under way, and store all that came."""
+        if self._holding is not None:
+            self._holding.close_door()
+        if self._connection is not None:
+            await self._connection.begin_nothing()
+        await self._clients.answered(CALLS_DRAIN)
+        if self._connection is not None:
+            await self._connection.close()
+            await self._clients.answered(ANSWERS_LIMIT)
+        await self._webhooks.end()
+        if self._holding is not None:
+            await self._holding.release()
+
+    async def _start_shared(self, shared: p.SharedAccount) -> None:
+        """As soon as no other machine can have the account."""
+        from whatsapp_mcp.worker.holding import Holding  # psycopg is loaded where there is a database
+
+        found: Holding | p.Ended
+        try:
+            found = await Holding.begin(
+                shared,
+                self._folder / "lock",
+                accepted=self._clients.accept,
+                lost=self._lose,
+                given_up=self._finished.done,
+            )
+        except Exception:
+            logger.exception("the account could not be taken")
+            found = p.Ended(reason="crashed", detail="the account could not be taken; the log says why")
+        if isinstance(found, p.Ended):
+            self._finish(found)
+        else:
+            self._holding = found
+            if not self._finished.done():
+                self._start()
+        self._started.set()
+
+    def _lose(self, why: str) -> None:
+        """In a foreign thread: the account is not ours any more, or soon will not be."""
+        logger.error("%s", why)
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._finish, p.Ended(reason="lease_lost", detail=why))
+        if self._connection is not None:
+            self._connection.cut()
 
     def _start(self) -> None:
         try:
@@ -196,9 +254,15 @@ class SessionProcess:
         return self._hello.linger == 0 and not holds
 
     def is_moving(self, command: Command[Any]) -> bool:
-        return self._finished.done() or self._connection is None or (self._paused and not command.unconnected)
+        if self._finished.done() or (self._paused and not command.unconnected):
+            return True
+        return self._connection is None and self._hello.shared is None
 
     async def run_command(self, command: Command[R], timeout: float) -> R:
+        if self._hello.shared is not None:
+            await self._started.wait()
+            if self._connection is None:
+                raise Moving
         assert self._connection is not None, "or the command is for the next process"
         return await self._connection.run(command, timeout)
 
@@ -228,6 +292,9 @@ class SessionProcess:
 
     def restart(self) -> None:
         self._finish(p.Ended(reason="restart", detail="restarted on request"))
+
+    def move(self) -> None:
+        self._finish(p.Ended(reason="moved", detail="another node takes the account over"))
 
     async def log_out(self, *, erase_messages: bool) -> bool:
         self._ledger.erase = True
@@ -281,6 +348,8 @@ class SessionProcess:
 
     def _take(self, notice: p.Notice) -> None:
         match notice:
+            case p.Ended(reason="replaced") if self._holding is not None:
+                self._judging = asyncio.create_task(self._judge(notice, self._holding))
             case p.Ended():
                 self._finish(notice)
             case p.StateChanged() if self._finished.done() or self._paused:
@@ -296,6 +365,14 @@ class SessionProcess:
                 self._webhooks.stored()
             case _:
                 self._clients.tell(notice)
+
+    async def _judge(self, replaced: p.Ended, holding: Holding) -> None:
+        """WhatsApp closes the older of two connections of a device. If ours is the older one because another node holds
+        the account by now, nothing is wrong with it."""
+        if await holding.is_ours():
+            self._finish(replaced)
+        else:
+            self._finish(p.Ended(reason="lease_lost", detail="another node has taken the account over"))
 
     def _change(self, notice: p.StateChanged) -> None:
         if notice.state is SessionState.CONNECTED and self._ledger.connected_at is None:

@@ -6,7 +6,8 @@ import os
 import sys
 import time
 
-from whatsapp_mcp.cluster.lease import Claim, application_tag, take
+from whatsapp_mcp.cluster.lease import Claim, take
+from whatsapp_mcp.cluster.names import application_tag
 
 
 def main() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,6 +65,9 @@ class FakeAccounts:
     async def figures(self, name: str) -> AccountFigures:
         self.counted.append(name)
         return self.figured
+
+    def serving(self, begin: Callable[[str], bool]) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
     def unasked(self) -> tuple[str, ...]:
         return ()

@@ -90,6 +90,7 @@ class Login:
         companions finish their setup first (whatsmeow store/clientpayload.go, connectionevents.go)."""
         previous, device.link = device.link, None
         if previous is not None:
+            device.connected_twice += 1
             previous.farewell(stream_error("replaced"))
         device.active = False
         device.takes_stanzas = False

@@ -107,6 +107,8 @@ class SimDevice:
         self.more_prekeys: Callable[[], tuple[int, bytes]] | None = None
         """Makes one-time prekeys on demand, for devices that live in this process."""
         self.link: SimLink | None = None
+        self.connected_twice = 0
+        """How often it logged in while another connection of it was open, which was closed then."""
         self.takes_stanzas = noise_public is None
         """Whether what is delivered goes out at once. A linked device's stanzas wait until it is active."""
         self.active = False

@@ -21,6 +21,9 @@ class Control(Protocol):
     def restart(self) -> None:
         """End in order; the next process begins anew."""
 
+    def move(self) -> None:
+        """End in order; the process of another node goes on."""
+
     async def log_out(self, *, erase_messages: bool) -> bool:
         """Unlink the device and end; whether WhatsApp confirmed it."""
 
@@ -52,6 +55,10 @@ class ControlHandlers:
     @handles(p.Restart)
     async def _restart(self, _command: p.Restart) -> None:
         self._control.restart()
+
+    @handles(p.Move)
+    async def _move(self, _command: p.Move) -> None:
+        self._control.move()
 
     @handles(p.Logout)
     async def _log_out(self, command: p.Logout) -> bool:

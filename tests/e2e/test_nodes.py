@@ -1,0 +1,164 @@
+"""Two machines on one PostgreSQL: whoever is asked answers, one is connected, and another goes on when it dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import psycopg
+import pytest
+
+from tests.e2e.harness import Host, environment, http_server, session_pids, until, whatsapp
+from tests.e2e.test_accounts import http_host
+from whatsapp_mcp.simulator import SimulatedPhone
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the PostgreSQL of the tests runs on Linux")
+
+
+@pytest.fixture
+def database(postgres_url: str) -> str:
+    """A database of its own, in which no node has been."""
+    name = f"nodes_{os.getpid()}_{time.monotonic_ns()}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return postgres_url.replace("/postgres?", f"/{name}?")
+
+
+@dataclass
+class Node:
+    """One machine: a data directory and a server."""
+
+    name: str
+    host: Host
+    server: subprocess.Popen[str]
+    data_dir: Path
+
+    def session_pids(self) -> list[int]:
+        return session_pids(self.data_dir)
+
+
+@asynccontextmanager
+async def node(name: str, endpoint: Path, home: Path, database: str, **more: str) -> AsyncIterator[Node]:
+    data_dir = home / name
+    variables = {"WHATSAPP_MCP_DATABASE": database, "WHATSAPP_MCP_NODE": name, **more}
+    async with (
+        http_server(endpoint, data_dir, **variables) as (url, token, server),
+        http_host(url, token, data_dir, mode="2026-07-28") as host,
+    ):
+        yield Node(name, host, server, data_dir)
+
+
+def command(database: str, *arguments: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-m", "whatsapp_mcp", "node", *arguments, "--json"],
+        env=environment(Path("unused"), WHATSAPP_MCP_DATABASE=database),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def connected_twice(phone: SimulatedPhone) -> int:
+    return sum(device.connected_twice for device in phone.account.devices.values())
+
+
+async def wait_until_connected(node: Node) -> None:
+    async def connected() -> bool:
+        result = await node.host.raw("appStatus")
+        return '"connected"' in json.dumps(result.structured_content)
+
+    with anyio.fail_after(40):
+        while not await connected():
+            await anyio.sleep(0.1)
+
+
+async def test_whichever_node_is_asked_answers_and_one_is_connected(tmp_path: Path, database: str) -> None:
+    async with (
+        whatsapp(tmp_path) as (simulator, endpoint),
+        node("a", endpoint, tmp_path, database) as a,
+        node("b", endpoint, tmp_path, database) as b,
+    ):
+        ana = await simulator.add_contact("Ana")
+        await a.host.pair(simulator)
+        await wait_until_connected(b)
+        assert len(a.session_pids()) + len(b.session_pids()) == 1
+        for each in (a, b):
+            await each.host.call("sendMessage", phone=ana.number, message=f"from {each.name}")
+        assert [one.summary.text for one in ana.inbox] == ["from a", "from b"]
+        listed = await anyio.to_thread.run_sync(command, database, "list")
+        assert [(one["name"], one["state"]) for one in listed] == [("a", "alive"), ("b", "alive")]
+        assert sorted(one["accounts"] for one in listed) == [[], ["default"]]
+        assert connected_twice(simulator.phone) == 0
+
+
+async def test_a_node_that_dies_is_replaced_within_ten_seconds(tmp_path: Path, database: str) -> None:
+    async with (
+        whatsapp(tmp_path) as (simulator, endpoint),
+        node("a", endpoint, tmp_path, database) as a,
+        node("b", endpoint, tmp_path, database) as b,
+    ):
+        ana = await simulator.add_contact("Ana")
+        await a.host.pair(simulator)
+        await wait_until_connected(b)
+        holder, other = (a, b) if a.session_pids() else (b, a)
+        began = time.monotonic()
+        for pid in (holder.server.pid, *holder.session_pids()):
+            os.kill(pid, signal.SIGKILL)
+        said = ana.say("is anybody there?", to=simulator.phone.account)
+        await until(lambda: other.session_pids(), what="a session process on the other node")
+        await other.host.call("sendMessage", phone=ana.number, message="I am")
+        assert time.monotonic() - began < 10
+        assert [one.summary.text for one in ana.inbox] == ["I am"]
+        await until(lambda: not simulator.phone.account.devices[1].waiting, what="delivery")
+        rows = await other.host.call("getChatMessages", chat_jid=ana.number)
+        assert said.id in json.dumps(rows)
+        assert connected_twice(simulator.phone) == 0
+
+
+async def test_a_node_that_is_drained_gives_its_account_away_while_calls_wait(tmp_path: Path, database: str) -> None:
+    async with (
+        whatsapp(tmp_path) as (simulator, endpoint),
+        node("a", endpoint, tmp_path, database) as a,
+        node("b", endpoint, tmp_path, database) as b,
+    ):
+        ana = await simulator.add_contact("Ana")
+        await a.host.pair(simulator)
+        await wait_until_connected(b)
+        holder, other = (a, b) if a.session_pids() else (b, a)
+        sent: list[str] = []
+
+        async def write(node: Node) -> None:
+            while not moved.is_set():
+                text = f"number {len(sent)} from {node.name}"
+                sent.append(text)
+                await node.host.call("sendMessage", phone=ana.number, message=text)
+
+        moved = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(write, a)
+            tasks.start_soon(write, b)
+            drained = await anyio.to_thread.run_sync(command, database, "drain", holder.name)
+            moved.set()
+        assert drained["results"] == {"name": holder.name, "moved": ["default"]}
+        assert not holder.session_pids()
+        assert len(other.session_pids()) == 1
+        assert sorted(one.summary.text for one in ana.inbox) == sorted(sent), "nothing lost, nothing twice"
+        listed = await anyio.to_thread.run_sync(command, database, "list")
+        assert {one["name"]: (one["state"], one["accounts"]) for one in listed} == {
+            holder.name: ("draining", []),
+            other.name: ("alive", ["default"]),
+        }
+        await anyio.to_thread.run_sync(command, database, "resume", holder.name)
+        assert connected_twice(simulator.phone) == 0
