@@ -78,6 +78,6 @@ def cut_connection(url: str) -> Iterator[tuple[CutConnection, str]]:
     proxy = CutConnection(f"{folder}/.s.PGSQL.5432")
     user = urlsplit(url).username or "postgres"
     try:
-        yield proxy, f"postgresql://{user}@127.0.0.1:{proxy.port}{urlsplit(url).path}"
+        yield proxy, f"postgresql://{user}@127.0.0.1:{proxy.port}{urlsplit(url).path}?sslmode=disable"
     finally:
         proxy.close()
