@@ -15,10 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from whatsapp_mcp.whereabouts import PostgresSchema
+
+if TYPE_CHECKING:
+    import psycopg
 
 _numbers: Final = count(1)
 
@@ -36,9 +39,7 @@ def postgres_server() -> Iterator[str]:
         try:
             url = str(server.get_uri())
             with psycopg.connect(url, autocommit=True) as connection:
-                for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
-                    connection.execute(f"ALTER SYSTEM SET {setting}".encode())
-                connection.execute("SELECT pg_reload_conf()")
+                _never_wait_for_the_disk(connection)
             yield url
         finally:
             server.cleanup()
@@ -59,6 +60,12 @@ def new_schema(url: str) -> Iterator[PostgresSchema]:
             connection.execute(f'DROP SCHEMA IF EXISTS "{where.schema}" CASCADE'.encode())
 
 
+def _never_wait_for_the_disk(connection: psycopg.Connection[Any]) -> None:
+    for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
+        connection.execute(f"ALTER SYSTEM SET {setting}".encode())
+    connection.execute("SELECT pg_reload_conf()")
+
+
 class RestartableServer:
     """A server of one test, that goes away and comes back, with one user who needs a password."""
 
@@ -69,6 +76,7 @@ class RestartableServer:
         import psycopg
 
         with psycopg.connect(self.admin, autocommit=True) as connection:
+            _never_wait_for_the_disk(connection)
             connection.execute(psycopg.sql.SQL("CREATE USER ana PASSWORD {}").format(password))
             connection.execute("CREATE DATABASE chats OWNER ana")
             rules = folder / "pg_hba.conf"

@@ -23,7 +23,15 @@ from pydantic import (
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT, account_name
 from whatsapp_mcp.platform.data_folder import data_folder
 from whatsapp_mcp.qr_picture import QR_FILE_NAME
-from whatsapp_mcp.whereabouts import SCHEMES, PostgresSchema, Whereabouts, schema_name
+from whatsapp_mcp.whereabouts import (
+    SCHEMES,
+    SHARED_SCHEMA,
+    Place,
+    PostgresSchema,
+    StoredDocument,
+    Whereabouts,
+    schema_name,
+)
 
 PREFIX: Final = "WHATSAPP_MCP_"
 """Of the variables, before the setting's name; upper and lower case are the same."""
@@ -305,6 +313,30 @@ class Settings(BaseModel):
         """neonize's database: ``session_db``, or the account's schema where a database is named."""
         return self._schema or self.session_db
 
+    def _place(self, path: Path) -> Place:
+        """Of a small text of the account."""
+        return StoredDocument(self._schema, path.name) if self._schema is not None else path
+
+    @property
+    def policy_place(self) -> Place:
+        """``policy_path``, or a document of the account's schema, as are the next two."""
+        return self._place(self.policy_path)
+
+    @property
+    def webhooks_place(self) -> Place:
+        return self._place(self.webhooks_path)
+
+    @property
+    def webhook_progress_place(self) -> Place:
+        return self._place(self.webhook_progress_path)
+
+    @property
+    def tokens_place(self) -> Place:
+        """``tokens_path``, or a document that all accounts share."""
+        if self._schema is None:
+            return self.tokens_path
+        return StoredDocument(PostgresSchema(self._schema.url, SHARED_SCHEMA), self.tokens_path.name)
+
     @property
     def _schema(self) -> PostgresSchema | None:
         url = self.database.get_secret_value() if self.database else ""
@@ -338,6 +370,11 @@ class Settings(BaseModel):
     def policy_book_path(self) -> Path:
         """What limits, approvals and standing answers have to remember."""
         return self.account_dir / "policy.db"
+
+    @property
+    def policy_book(self) -> Whereabouts:
+        """The same, or the account's schema where a database is named."""
+        return self._schema or self.policy_book_path
 
     @property
     def webhooks_path(self) -> Path:

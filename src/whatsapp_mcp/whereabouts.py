@@ -12,6 +12,8 @@ from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 SCHEMES: Final = ("postgresql://", "postgres://")
+SHARED_SCHEMA: Final = "whatsapp_mcp"
+"""What belongs to no account; none can have it, since theirs begin with ``wa_``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,21 @@ class PostgresSchema:
 
 
 Whereabouts: TypeAlias = Path | PostgresSchema
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A small text in a schema, by the name of the file that it would be."""
+
+    where: PostgresSchema
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} in {self.where}"
+
+
+Place: TypeAlias = Path | StoredDocument
+"""Of such a text."""
 
 
 def schema_name(account: str) -> str:
@@ -46,6 +63,20 @@ def shown_url(url: str) -> str:
 def told(where: Whereabouts) -> str:
     """As a text, for another process of the same user: with the password."""
     return f"{where.url}#{where.schema}" if isinstance(where, PostgresSchema) else str(where.absolute())
+
+
+def told_place(place: Place) -> str:
+    """As ``told``."""
+    return f"{told(place.where)}/{place.name}" if isinstance(place, StoredDocument) else told(place)
+
+
+def place_of(text: str) -> Place:
+    """What ``told_place`` wrote."""
+    if not text.startswith(SCHEMES):
+        return Path(text)
+    url, _, rest = text.rpartition("#")
+    schema, _, name = rest.partition("/")
+    return StoredDocument(PostgresSchema(url, schema), name)
 
 
 def whereabouts_of(text: str) -> Whereabouts:

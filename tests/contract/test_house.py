@@ -24,7 +24,7 @@ ENGINE_ROOMS = {
     "store.engine.sqlite": {"sqlite3", "sqlite_utils"},
     "store.engine.postgres": {"psycopg"},
     "session_db": {"sqlite3", "psycopg"},
-    "policy": {"sqlite3"},
+    "policy": {"sqlite3", "psycopg"},
     "cluster": {"psycopg"},
     "postgres": {"psycopg"},
 }

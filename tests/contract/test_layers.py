@@ -32,6 +32,7 @@ GROUND = {
     "extras",
     "whereabouts",
     "postgres",
+    "documents",
     "__init__",
 }
 """What every room may use."""

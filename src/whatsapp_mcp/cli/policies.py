@@ -66,6 +66,27 @@ def init(data_dir: Path | None, account: str | None, as_json: bool) -> None:
     done(f"{path} is written. Edit it; servers see the change at once.", {"file": str(path)}, as_json=as_json)
 
 
+@policy.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@place_options
+@json_option
+def use(file: Path, data_dir: Path | None, account: str | None, as_json: bool) -> None:
+    """Make a file the account's policy.toml, if nothing is wrong with it. Where a database is set, it lies there."""
+    from whatsapp_mcp.offline.policies import use_policy
+
+    place = use_policy(_settings(data_dir, account), file)
+    done(f"{place} is written; servers see the change at once.", {"file": str(place)}, as_json=as_json)
+
+
+@policy.command()
+@place_options
+def text(data_dir: Path | None, account: str | None) -> None:
+    """Print policy.toml as it was written, to be edited and given to `whatsapp-mcp policy use`."""
+    from whatsapp_mcp.offline.policies import policy_source
+
+    click.echo(policy_source(_settings(data_dir, account)), nl=False)
+
+
 def _settings(data_dir: Path | None, account: str | None) -> Settings:
     """Of the command, of `policy` before it, of the environment."""
     before = click.get_current_context().find_object(tuple) or (None, None)

@@ -63,8 +63,8 @@ def _stored(settings: Settings) -> tuple[int | None, int | None]:
 
 def _policy(settings: Settings) -> tuple[tuple[LimitUse, ...], int | None]:
     """What is used up of the limits, and how many calls wait for the owner."""
-    with suppress(WhatsAppMcpError), closing(PolicyBook(settings.policy_book_path)) as book:
-        held = windows(PolicyFile(settings.policy_path, settings.policy).rules.limits)
+    with suppress(WhatsAppMcpError), closing(PolicyBook(settings.policy_book)) as book:
+        held = windows(PolicyFile(settings.policy_place, settings.policy).rules.limits)
         used = book.used(held, now_ms())
         uses = (LimitUse(window.name, amount, window.most) for window, amount in zip(held, used, strict=True))
         return tuple(uses), len(book.pending(now_ms()))

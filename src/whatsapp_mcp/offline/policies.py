@@ -13,16 +13,18 @@ from pydantic import BaseModel
 
 from whatsapp_mcp.account_folder import accounts_in
 from whatsapp_mcp.clock import from_ms, local, now_ms, time_text
+from whatsapp_mcp.documents import changing_document, write_document
 from whatsapp_mcp.errors import NotFound, SetupError
 from whatsapp_mcp.policy.book import PendingApproval, PolicyBook, plain_code
-from whatsapp_mcp.policy.file import PolicyFile, read_rules
+from whatsapp_mcp.policy.file import PolicyFile, policy_text_at, read_rules
 from whatsapp_mcp.policy.limits import LimitKind, windows
 from whatsapp_mcp.policy.page_key import new_link
 from whatsapp_mcp.policy.rules import Rules
 from whatsapp_mcp.policy.template import template
-from whatsapp_mcp.private_files import new_private_file
+from whatsapp_mcp.private_files import new_private_file, write_private
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.untrusted_text import clean_text, escaped
+from whatsapp_mcp.whereabouts import Place
 
 _CONNECT_TIMEOUT: Final = 2.0
 _MIB: Final = 1_048_576
@@ -30,7 +32,7 @@ _MIB: Final = 1_048_576
 
 @contextmanager
 def _book(settings: Settings) -> Iterator[PolicyBook]:
-    with closing(PolicyBook(settings.policy_book_path)) as book:
+    with closing(PolicyBook(settings.policy_book)) as book:
         yield book
 
 
@@ -43,12 +45,12 @@ def policy_text(settings: Settings) -> str:
     Raises:
         StoreError: the policy's book cannot be read.
     """
-    file = PolicyFile(settings.policy_path, settings.policy)
+    file = PolicyFile(settings.policy_place, settings.policy)
     rules, problem = file.rules, file.problem
     lines: list[str] = []
     if problem is not None:
         lines += [problem.message, problem.next_step, ""]
-    source = settings.policy_path if settings.policy_path.exists() else "no policy.toml: the preset alone"
+    source = str(file.place) if file.is_written else "no policy.toml: the preset alone"
     lines.append(f"preset {rules.preset} ({source})")
     for name in Rules.model_fields:
         value = getattr(rules, name)
@@ -64,12 +66,12 @@ def policy_text(settings: Settings) -> str:
 
 def policy_json(settings: Settings) -> dict[str, Any]:
     """The same, for programs. Raises StoreError: the policy's book cannot be read."""
-    file = PolicyFile(settings.policy_path, settings.policy)
+    file = PolicyFile(settings.policy_place, settings.policy)
     held = windows(file.rules.limits)
     with _book(settings) as book:
         used, standing = book.used(held, now_ms()), book.standing()
     return {
-        "file": str(settings.policy_path) if settings.policy_path.exists() else None,
+        "file": str(file.place) if file.is_written else None,
         "problem": file.problem.to_wire() if file.problem is not None else None,
         "rules": file.rules.model_dump(mode="json"),
         "limits": [
@@ -127,13 +129,20 @@ def forget_answer(settings: Settings, number: str) -> None:
         book.forget(int(number) if number.isdecimal() and len(number) < 10 else 0)
 
 
-def write_template(settings: Settings) -> Path:
+def write_template(settings: Settings) -> Place:
     """A policy.toml that says what holds without one.
 
     Raises:
         SetupError: there is one, or it cannot be written.
+        StoreError: the database that it is in cannot be used.
     """
-    path = settings.policy_path
+    path = settings.policy_place
+    if not isinstance(path, Path):
+        with changing_document(path) as draft:
+            if draft.content is not None:
+                raise SetupError(f"there is a {path} already", next_step="`whatsapp-mcp policy text` prints it.")
+            draft.content = template(settings.policy).encode()
+        return path
     try:
         with new_private_file(path) as file:
             file.write(template(settings.policy).encode())
@@ -144,6 +153,32 @@ def write_template(settings: Settings) -> Path:
             f"{path} cannot be written: {error.strerror}", next_step="Make its folder writable for this user."
         ) from error
     return path
+
+
+def use_policy(settings: Settings, file: Path) -> Place:
+    """Make a file the account's policy, if nothing is wrong with it.
+
+    Raises:
+        SetupError: it is wrong, or the account's cannot be written.
+        StoreError: the database that it is in cannot be used.
+    """
+    check_policy(settings, file)
+    content, place = file.read_bytes(), settings.policy_place
+    try:
+        if isinstance(place, Path):
+            write_private(place, content)
+        else:
+            write_document(place, content)
+    except OSError as error:
+        raise SetupError(
+            f"{place} cannot be written: {error.strerror}", next_step="Make its folder writable for this user."
+        ) from error
+    return place
+
+
+def policy_source(settings: Settings) -> str:
+    """The text of policy.toml; empty where there is none. Raises SetupError: it cannot be read."""
+    return policy_text_at(settings.policy_place) or ""
 
 
 # ---- whatsapp-mcp approve

@@ -7,17 +7,17 @@ Every method is one transaction of well under a millisecond, and raises StoreErr
 from __future__ import annotations
 
 import secrets
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.policy.book_file import BookFile
 from whatsapp_mcp.policy.caller import Consent, Question
 from whatsapp_mcp.policy.limits import DAY, RateLimit, Reservation, Uses, Window
+from whatsapp_mcp.store.database import Cursor, Parameters
+from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts
 
 MOST_PENDING: Final = 20
 """Questions of one caller that wait at once; one more, and the oldest is forgotten."""
@@ -57,11 +57,37 @@ class StandingAnswer:
     since: int
 
 
-class PolicyBook:
-    """``policy.db`` of an account. May be used from any thread; opens the file at the first call that needs it."""
+class OpenBook(Protocol):
+    """A connection inside a transaction, in the SQL that both engines know."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = BookFile(path)
+    def execute(self, sql: str, parameters: Parameters = ..., /) -> Cursor: ...
+    def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> Any: ...
+
+
+class _Keeping(Protocol):
+    """A file (``book_file``) or a schema (``book_schema``)."""
+
+    def writing(self) -> AbstractContextManager[OpenBook]: ...
+    def reading(self) -> AbstractContextManager[OpenBook | None]: ...
+    def close(self) -> None: ...
+
+
+def _keeping(where: Whereabouts) -> _Keeping:
+    if isinstance(where, PostgresSchema):
+        from whatsapp_mcp.policy.book_schema import BookSchema
+
+        return BookSchema(where)
+    from whatsapp_mcp.policy.book_file import BookFile
+
+    return BookFile(where)
+
+
+class PolicyBook:
+    """``policy.db`` of an account, or its tables in PostgreSQL. May be used from any thread; opens it at the first call
+    that needs it."""
+
+    def __init__(self, where: Whereabouts) -> None:
+        self._file = _keeping(where)
 
     def close(self) -> None:
         self._file.close()
@@ -129,14 +155,14 @@ class PolicyBook:
                 "INSERT INTO asked (code, digest, rule, text, can_be_always, caller, at, since, lasts)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(code, question.digest, question.rule, question.text, question.can_be_always, caller),
+                    *(code, question.digest, question.rule, question.text, int(question.can_be_always), caller),
                     *(now, now, minutes * 60_000),
                 ),
             )
             book.execute(
-                "DELETE FROM asked WHERE code IN (SELECT code FROM asked WHERE caller = ? AND answer IS NULL"
-                " ORDER BY rowid DESC LIMIT -1 OFFSET ?)",
-                (caller, MOST_PENDING),
+                "DELETE FROM asked WHERE caller = ? AND answer IS NULL AND code NOT IN (SELECT code FROM asked"
+                " WHERE caller = ? AND answer IS NULL ORDER BY rowid DESC LIMIT ?)",
+                (caller, caller, MOST_PENDING),
             )
             return code
 
@@ -214,7 +240,7 @@ class PolicyBook:
         """From now on, this rule asks nothing about this chat when this caller calls."""
         with self._file.writing() as book:
             book.execute(
-                "INSERT OR IGNORE INTO standing (rule, chat, caller, at) VALUES (?, ?, ?, ?)",
+                "INSERT INTO standing (rule, chat, caller, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (rule, str(chat), caller, now),
             )
 
@@ -255,7 +281,7 @@ def plain_code(text: str) -> str:
     return f"{letters[:_HALF]}-{letters[_HALF:]}"
 
 
-def _new_code(book: sqlite3.Connection) -> str:
+def _new_code(book: OpenBook) -> str:
     while True:
         code = plain_code("".join(secrets.choice(_LETTERS) for _ in range(2 * _HALF)))
         if book.execute("SELECT 1 FROM asked WHERE code = ?", (code,)).fetchone() is None:
@@ -269,11 +295,11 @@ def _valid(now: int) -> dict[str, int]:
     return {"latest": now + _BACK_MS, "now": now}
 
 
-def _forget_old(book: sqlite3.Connection, now: int) -> None:
+def _forget_old(book: OpenBook, now: int) -> None:
     book.execute(f"DELETE FROM asked WHERE NOT ({_VALID})", _valid(now))
 
 
-def _answer_of(book: sqlite3.Connection, digest: str, now: int) -> Consent | None:
+def _answer_of(book: OpenBook, digest: str, now: int) -> Consent | None:
     row = book.execute(
         f"SELECT answer FROM asked WHERE digest = :digest AND answer IS NOT NULL AND {_VALID}",
         {"digest": digest, **_valid(now)},
@@ -281,19 +307,21 @@ def _answer_of(book: sqlite3.Connection, digest: str, now: int) -> Consent | Non
     return Consent(row["answer"]) if row is not None else None
 
 
-_IN_WINDOW: Final = "FROM used WHERE kind = ? AND at > ? AND (? IS NULL OR caller = ?)"
+_IN_WINDOW: Final = "FROM used WHERE kind = ? AND at > ? AND (CAST(? AS TEXT) IS NULL OR caller = ?)"
 
 
 def _in_window(window: Window, now: int) -> tuple[str, int, str | None, str | None]:
     return window.kind.value, now - window.seconds * 1_000, window.grant, window.grant
 
 
-def _used(book: sqlite3.Connection, window: Window, now: int) -> int:
-    total: int = book.execute(f"SELECT ifnull(sum(amount), 0) {_IN_WINDOW}", _in_window(window, now)).fetchone()[0]
+def _used(book: OpenBook, window: Window, now: int) -> int:
+    total: int = book.execute(
+        f"SELECT CAST(coalesce(sum(amount), 0) AS BIGINT) {_IN_WINDOW}", _in_window(window, now)
+    ).fetchone()[0]
     return total
 
 
-def _full(book: sqlite3.Connection, window: Window, amount: int, now: int) -> RateLimit | None:
+def _full(book: OpenBook, window: Window, amount: int, now: int) -> RateLimit | None:
     used = _used(book, window, now)
     too_much = used + amount - window.most
     if too_much <= 0:

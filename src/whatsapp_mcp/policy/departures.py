@@ -23,6 +23,7 @@ from whatsapp_mcp.policy.rules import Preset
 from whatsapp_mcp.policy.tokens import TokenBook
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.untrusted_text import clean
+from whatsapp_mcp.whereabouts import Place, Whereabouts
 
 OPERATION: Final = "scheduleMessage"
 _OF_NO_TOKEN: Final = "local"
@@ -47,7 +48,15 @@ class DeparturePolicy:
 
     @classmethod
     def of(
-        cls, preset: Preset, *, file: Path, book: Path, audit: Path, tokens: Path, default_token: Path, store: Path
+        cls,
+        preset: Preset,
+        *,
+        file: Place,
+        book: Whereabouts,
+        audit: Path,
+        tokens: Path,
+        default_token: Path,
+        store: Path,
     ) -> DeparturePolicy:
         rules = PolicyFile(file, preset)
         gate = Gate(rules, PolicyBook(book), AuditLog(audit, lambda: rules.as_seen.audit))

@@ -1,4 +1,4 @@
-"""`policy.toml`: what the owner wrote, over a preset, read again whenever it changes.
+"""`policy.toml`: what the owner wrote, over a preset, read again whenever it changes: a file or a document.
 
 A file that is wrong or cannot be read fails closed: nothing that changes anything is done (:meth:`PolicyFile.to_change`
 raises), while reading goes on under the last rules that were right, or under ``locked`` when this process never saw
@@ -13,6 +13,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,9 +21,11 @@ from pydantic import BaseModel, ValidationError
 
 from whatsapp_mcp.catalog import SelectionError, load_catalog, select
 from whatsapp_mcp.catalog.near_miss import near_miss
-from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.documents import document_version, read_document
+from whatsapp_mcp.errors import SetupError, StoreError
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.policy.rules import PRESETS, Preset, Rules
+from whatsapp_mcp.whereabouts import Place, StoredDocument
 
 _LARGEST: Final = 1_000_000
 """Bytes."""
@@ -35,12 +38,13 @@ _Stamp = tuple[int, int, int, int, int]
 
 
 class PolicyFile:
-    """What holds for an account now. Looking costs a ``stat``, reading some hundred microseconds."""
+    """What holds for an account now. Looking costs a ``stat``, or a question to PostgreSQL where it is a document
+    there; reading some hundred microseconds."""
 
-    def __init__(self, path: Path, preset: Preset, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, place: Place, preset: Preset, clock: Callable[[], float] = time.monotonic) -> None:
         """``preset``: holds where the file names none, or there is none."""
-        self.path = path
-        self._name = str(path)
+        self.place = place
+        self._stamped = partial(_stamp_of, str(place)) if isinstance(place, Path) else partial(_stamp_in, place)
         self._clock = clock
         self._gone_since: float | None = None
         self._preset = preset
@@ -54,6 +58,12 @@ class PolicyFile:
         """For what only reads: also while the file is wrong."""
         self._look()
         return self._rules
+
+    @property
+    def is_written(self) -> bool:
+        """Whether there is anything beside the preset."""
+        self._look()
+        return self._stamp is not None
 
     @property
     def as_seen(self) -> Rules:
@@ -78,22 +88,30 @@ class PolicyFile:
         return self._rules
 
     def _look(self) -> None:
-        stamp = _stamp_of(self._name)
+        try:
+            stamp = self._stamped()
+        except StoreError as error:
+            self._problem = _out_of_reach(self.place, error)
+            self._looked = False
+            return
         if self._looked and stamp == self._stamp:
             return
         if stamp is None and self._stamp is not None and self._is_being_replaced():
             return
         self._gone_since = None
         try:
-            self._rules = read_rules(self.path, self._preset)
+            self._rules = read_rules(self.place, self._preset)
             self._problem = None
         except SetupError as error:
             self._problem = error
         self._stamp = stamp
-        self._looked = stamp is None or abs(time.time_ns() - stamp[0]) > _SETTLED_NS
+        settled = stamp is None or abs(time.time_ns() - stamp[0]) > _SETTLED_NS
+        self._looked = settled or not isinstance(self.place, Path)
 
     def _is_being_replaced(self) -> bool:
         """Whether the file went only now: editors move it away before they write the new one."""
+        if not isinstance(self.place, Path):
+            return False
         now = self._clock()
         if self._gone_since is None:
             self._gone_since = now
@@ -110,14 +128,34 @@ def _stamp_of(path: str) -> _Stamp | None:
     return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_dev, found.st_ino
 
 
-def read_rules(path: Path, preset: Preset) -> Rules:
+def _stamp_in(place: StoredDocument) -> _Stamp | None:
+    version = document_version(place)
+    return None if version is None else (version, 0, 0, 0, 0)
+
+
+def read_rules(place: Place, preset: Preset) -> Rules:
     """What a policy file says; the preset where there is no file.
 
     Raises:
         SetupError: it is wrong, or somebody else may have written it; names file, line and field.
     """
-    content = _content(path)
-    return PRESETS[preset] if content is None else parse_rules(content, preset, path)
+    content = policy_text_at(place)
+    return PRESETS[preset] if content is None else parse_rules(content, preset, place)
+
+
+def policy_text_at(place: Place) -> str | None:
+    """What was written; None where there is nothing. Raises SetupError as :func:`read_rules` does."""
+    if isinstance(place, Path):
+        return _content(place)
+    try:
+        content = read_document(place)
+    except StoreError as error:
+        raise _out_of_reach(place, error) from error
+    if content is None:
+        return None
+    if not content.strip():
+        raise _wrong(place, "is empty", "Write it with `whatsapp-mcp policy use FILE`.")
+    return content.decode("utf-8", "replace")
 
 
 def _content(path: Path) -> str | None:
@@ -153,7 +191,7 @@ def _content(path: Path) -> str | None:
         raise _wrong(path, f"is not UTF-8 in line {line}", "Save it as UTF-8.") from error
 
 
-def parse_rules(content: str, preset: Preset, path: Path) -> Rules:
+def parse_rules(content: str, preset: Preset, path: Place) -> Rules:
     """Raises SetupError as :func:`read_rules` does."""
     import tomllib
 
@@ -178,7 +216,7 @@ def parse_rules(content: str, preset: Preset, path: Path) -> Rules:
     return rules
 
 
-def _check_names(rules: Rules, path: Path, content: str) -> None:
+def _check_names(rules: Rules, path: Place, content: str) -> None:
     """Raises SetupError for chats and tools that there cannot be: a list with a typing error in it protects nothing."""
     lists = {"read": ("allow", "deny"), "send": ("allow", "deny", "trusted")}
     for part, field in ((part, field) for part, fields in lists.items() for field in fields):
@@ -221,7 +259,7 @@ def _unknown(place: tuple[int | str, ...]) -> str:
     return f"there is no such field; expected one of {', '.join(known)}"
 
 
-def _field(path: Path, content: str, place: tuple[int | str, ...], expected: str) -> SetupError:
+def _field(path: Place, content: str, place: tuple[int | str, ...], expected: str) -> SetupError:
     line = _line_of(content, [str(part) for part in place if isinstance(part, str)])
     where = f" (line {line})" if line is not None else ""
     name = ".".join(str(part) for part in place)
@@ -230,10 +268,14 @@ def _field(path: Path, content: str, place: tuple[int | str, ...], expected: str
     return error
 
 
-def _wrong(path: Path, what: str, next_step: str) -> SetupError:
+def _wrong(path: Place, what: str, next_step: str) -> SetupError:
     return SetupError(
         f"the policy {path} {what}; until it is corrected, nothing is sent or changed", next_step=next_step
     )
+
+
+def _out_of_reach(place: Place, error: StoreError) -> SetupError:
+    return _wrong(place, f"cannot be read, because {error.message}", error.next_step)
 
 
 _HEADER: Final = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")

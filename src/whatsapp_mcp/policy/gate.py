@@ -45,10 +45,8 @@ class Gate:
     @classmethod
     def of(cls, settings: Settings) -> Gate:
         """The gate of an account."""
-        file = PolicyFile(settings.policy_path, settings.policy)
-        return cls(
-            file, PolicyBook(settings.policy_book_path), AuditLog(settings.audit_path, lambda: file.as_seen.audit)
-        )
+        file = PolicyFile(settings.policy_place, settings.policy)
+        return cls(file, PolicyBook(settings.policy_book), AuditLog(settings.audit_path, lambda: file.as_seen.audit))
 
     def close(self) -> None:
         self._audit.close()

@@ -78,4 +78,4 @@ class ApprovalPage:
                 yield AccountQuestions(name, (), f"{error.message}. {error.next_step}")
 
     def _book(self, account: str) -> PolicyBook:
-        return PolicyBook(self._settings.model_copy(update={"account": account}).policy_book_path)
+        return PolicyBook(self._settings.model_copy(update={"account": account}).policy_book)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp.server.context import ServerRequestContext
@@ -86,11 +87,12 @@ class Offer:
         """
         settings = self._settings
         if self._policy is None:
-            if settings.policy != "read-only" and not settings.policy_path.exists():
+            place = settings.policy_place
+            if settings.policy != "read-only" and isinstance(place, Path) and not place.exists():
                 return None
             from whatsapp_mcp.policy.file import PolicyFile
 
-            self._policy = PolicyFile(settings.policy_path, settings.policy)
+            self._policy = PolicyFile(settings.policy_place, settings.policy)
         return self._policy.rules
 
     @property

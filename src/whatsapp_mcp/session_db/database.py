@@ -102,6 +102,21 @@ def _is_short(text: object) -> bool:
     return isinstance(text, str) and len(text) <= _LONGEST_ID
 
 
+def make_place(where: PostgresSchema) -> None:
+    """What neonize cannot make in a database where another account has it (0.5.2): the schema, and the table that says
+    of which version its tables are. It looks for that in all schemas (dbutil/upgrades.go: ``upgradeVersionTable``),
+    and reads it in its own; an empty one there is as good as none.
+
+    Raises:
+        StoreError: PostgreSQL does not do it.
+    """
+    from whatsapp_mcp.postgres import connected, errors_of, make_schema
+
+    make_schema(where)
+    with errors_of(where), connected(where) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS whatsmeow_version (version INTEGER, compat INTEGER)")
+
+
 def remove_session(where: Whereabouts) -> None:
     """Delete the linked device's keys (after a logout), and nothing else that is there.
 

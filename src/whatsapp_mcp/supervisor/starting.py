@@ -21,10 +21,9 @@ from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.pipe.lines import LISTENS, Hello, PolicyPlaces, SharedAccount
 from whatsapp_mcp.pipe.webhooks import WebhooksBegin
 from whatsapp_mcp.platform.spawning import start_detached
-from whatsapp_mcp.postgres import make_schema
-from whatsapp_mcp.session_db.database import last_decrypted
+from whatsapp_mcp.session_db.database import last_decrypted, make_place
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts, told
+from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts, told, told_place
 
 logger = logging.getLogger(__name__)
 
@@ -115,9 +114,9 @@ def _shared(settings: Settings) -> SharedAccount | None:
 
 
 def _last_decrypted(keys: Whereabouts) -> tuple[Decrypted, ...]:
-    """Before that the account has a place of its own: neonize would take that of everybody for it."""
+    """Once there is a place for the keys."""
     if isinstance(keys, PostgresSchema):
-        make_schema(keys)
+        make_place(keys)
     return last_decrypted(keys)
 
 
@@ -127,7 +126,7 @@ def _webhooks(settings: Settings) -> WebhooksBegin:
         store=str(settings.store_path.absolute()),
         book=str(settings.webhooks_path.absolute()),
         progress=str(settings.webhook_progress_path.absolute()),
-        policy=str(settings.policy_path.absolute()),
+        policy=told_place(settings.policy_place),
         preset=settings.policy,
         audit=str(settings.audit_path.absolute()),
         log_level=settings.log_level,
@@ -137,8 +136,8 @@ def _webhooks(settings: Settings) -> WebhooksBegin:
 def _policy(settings: Settings) -> PolicyPlaces:
     return PolicyPlaces(
         preset=settings.policy,
-        file=str(settings.policy_path.absolute()),
-        book=str(settings.policy_book_path.absolute()),
+        file=told_place(settings.policy_place),
+        book=told(settings.policy_book),
         audit=str(settings.audit_path.absolute()),
         tokens=str(settings.tokens_path.absolute()),
         default_token=str(settings.token_path.absolute()),

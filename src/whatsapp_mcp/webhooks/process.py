@@ -33,6 +33,7 @@ from whatsapp_mcp.webhooks.delivery import Delivery
 from whatsapp_mcp.webhooks.feed import Feed
 from whatsapp_mcp.webhooks.posting import Poster, PostResult
 from whatsapp_mcp.webhooks.progress import Standing, WrittenProgress, read_progress
+from whatsapp_mcp.whereabouts import place_of
 
 logger = logging.getLogger("whatsapp_mcp.webhooks")
 
@@ -55,7 +56,7 @@ class Deliverer:
         self._begins = begins
         self._book = WebhookBook(Path(begins.book))
         self._progress = Path(begins.progress)
-        self._policy = PolicyFile(Path(begins.policy), cast(Preset, begins.preset))
+        self._policy = PolicyFile(place_of(begins.policy), cast(Preset, begins.preset))
         self._feed = Feed(Path(begins.store), self._policy)
         self._audit = AuditLog(Path(begins.audit), lambda: self._policy.rules.audit)
         self._poster = Poster()

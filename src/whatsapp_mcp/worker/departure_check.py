@@ -19,6 +19,7 @@ from whatsapp_mcp.errors import (
 )
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.pipe.lines import PolicyPlaces
+from whatsapp_mcp.whereabouts import place_of, whereabouts_of
 
 if TYPE_CHECKING:
     from whatsapp_mcp.policy.departures import DeparturePolicy
@@ -87,8 +88,8 @@ class DepartureCheck:
         places = self._places
         self._policy = DeparturePolicy.of(
             places.preset,
-            file=Path(places.file),
-            book=Path(places.book),
+            file=place_of(places.file),
+            book=whereabouts_of(places.book),
             audit=Path(places.audit),
             tokens=Path(places.tokens),
             default_token=Path(places.default_token),

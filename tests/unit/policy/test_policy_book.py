@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from whatsapp_mcp.policy.book_file import fault_of
 from whatsapp_mcp.policy.caller import Consent, Grant, Question
 from whatsapp_mcp.policy.limits import DAY, HOUR, MINUTE, LimitKind, RateLimit, Reservation, Window, windows
 from whatsapp_mcp.policy.rules import PRESETS, Limits
+from whatsapp_mcp.postgres import connected
+from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts, told
 
 NOW = 1_800_000_000_000
 SECOND = 1_000
@@ -33,9 +35,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "account" / "policy.db"
 
 
-@pytest.fixture
-def book(path: Path) -> Iterator[PolicyBook]:
-    book = PolicyBook(path)
+@pytest.fixture(params=["file", "schema"])
+def book(request: pytest.FixtureRequest, path: Path) -> Iterator[PolicyBook]:
+    book = PolicyBook(path if request.param == "file" else request.getfixturevalue("postgres_schema"))
     yield book
     book.close()
 
@@ -144,41 +146,57 @@ def test_a_clock_that_ran_ahead_and_is_set_right_has_emptied_nothing(book: Polic
     assert isinstance(book.reserve(SEND, limit, NOW), RateLimit)
 
 
-def test_old_rows_are_pruned(book: PolicyBook, path: Path) -> None:
-    for day in range(20):
-        book.reserve(SEND, [per(DAY, 3)], NOW + day * DAY * SECOND)
+def test_old_rows_are_pruned(path: Path) -> None:
+    with closing_book(path) as book:
+        for day in range(20):
+            book.reserve(SEND, [per(DAY, 3)], NOW + day * DAY * SECOND)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM used").fetchone()[0] == 9
 
 
 _TRY_TO_SEND = """
 import sys
-from pathlib import Path
 from whatsapp_mcp.policy.book import PolicyBook
 from whatsapp_mcp.policy.limits import LimitKind, Reservation, Window
+from whatsapp_mcp.whereabouts import whereabouts_of
 now = int(sys.argv[3])
 limit = [Window("sends", LimitKind.SENDS, 3600, 50)]
-book = PolicyBook(Path(sys.argv[1]))
+book = PolicyBook(whereabouts_of(sys.argv[1]))
 print(sum(isinstance(book.reserve({LimitKind.SENDS: 1}, limit, now + n), Reservation) for n in range(40)))
-print(PolicyBook(Path(sys.argv[2])).take("a" * 64, now))
+print(PolicyBook(whereabouts_of(sys.argv[2])).take("a" * 64, now))
 """
 
 
-def test_processes_make_the_file_and_share_limits_and_take_an_approval_once(path: Path, tmp_path: Path) -> None:
-    approved = tmp_path / "approved.db"
+def in_files(request: pytest.FixtureRequest) -> tuple[Whereabouts, Whereabouts]:
+    folder: Path = request.getfixturevalue("tmp_path")
+    return folder / "account" / "policy.db", folder / "approved.db"
+
+
+def in_schemas(request: pytest.FixtureRequest) -> tuple[Whereabouts, Whereabouts]:
+    where: PostgresSchema = request.getfixturevalue("postgres_schema")
+    return where, PostgresSchema(where.url, f"{where.schema}_approved")
+
+
+@pytest.mark.parametrize("places", [in_files, in_schemas])
+def test_processes_make_it_and_share_limits_and_take_an_approval_once(
+    request: pytest.FixtureRequest, places: Callable[[pytest.FixtureRequest], tuple[Whereabouts, Whereabouts]]
+) -> None:
+    """With PostgreSQL, of several nodes too: nothing else is between them."""
+    place, approved = places(request)
     with closing_book(approved) as book:
         book.approve(book.ask(question(), 10, NOW), NOW)
-    command = [sys.executable, "-c", _TRY_TO_SEND, str(path), str(approved), str(NOW)]
+    command = [sys.executable, "-c", _TRY_TO_SEND, told(place), told(approved), str(NOW)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     said = [process.communicate(timeout=CHILD_LIMIT)[0].split() for process in running]
     assert sum(int(sent) for sent, _ in said) == 50
     assert sorted(taken for _, taken in said) == ["None", "None", "yes"]
 
 
-def closing_book(path: Path) -> closing[PolicyBook]:
-    return closing(PolicyBook(path))
+def closing_book(place: Whereabouts) -> closing[PolicyBook]:
+    return closing(PolicyBook(place))
 
 
+@pytest.mark.parametrize("book", ["file"], indirect=True)
 def test_a_call_costs_less_than_a_millisecond(book: PolicyBook) -> None:
     """With a full day behind it; the best of some, since others use the machine too."""
     limits = windows(Limits())
@@ -283,6 +301,7 @@ def test_a_standing_answer_is_for_one_rule_chat_and_caller(book: PolicyBook) -> 
 # ---- the file
 
 
+@pytest.mark.parametrize("book", ["file"], indirect=True)
 def test_the_file_is_its_owners_alone(book: PolicyBook, path: Path) -> None:
     book.ask(question(), 10, NOW)
     assert {others_may_read(part) for part in path.parent.iterdir()} == {None}
@@ -310,6 +329,7 @@ def test_a_damaged_or_newer_file_fails_closed(path: Path) -> None:
     assert "newer version" in str(fault_of(path))
 
 
+@pytest.mark.parametrize("book", ["file"], indirect=True)
 def test_a_file_that_is_moved_away_begins_anew_for_who_has_it_open(book: PolicyBook, path: Path) -> None:
     limit = [per(DAY, 1)]
     book.reserve(SEND, limit, NOW)
@@ -318,3 +338,37 @@ def test_a_file_that_is_moved_away_begins_anew_for_who_has_it_open(book: PolicyB
     assert isinstance(book.reserve(SEND, limit, NOW), Reservation)
     with closing_book(path) as other:
         assert other.used(limit, NOW) == [1]
+
+
+# ---- the schema
+
+
+def test_a_connection_that_the_database_ended_is_made_again(postgres_schema: PostgresSchema) -> None:
+    with closing_book(postgres_schema) as book, connected(postgres_schema) as other:
+        book.always("files", ANA, "local", NOW)
+        ended = other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", NAMED
+        )
+        assert ended.fetchall()
+        assert book.is_always("files", ANA, "local")
+
+
+def test_a_newer_book_or_a_database_that_is_away_fails_closed(postgres_schema: PostgresSchema) -> None:
+    with closing_book(postgres_schema) as book:
+        book.always("files", ANA, "local", NOW)
+    with connected(postgres_schema) as connection:
+        connection.execute("UPDATE policy_book SET version = 99")
+    away = PostgresSchema("postgresql://ana:secret@/chats?host=/nowhere", "wa_work")
+    for place, said in ((postgres_schema, "newer version"), (away, "cannot be reached")):
+        with closing_book(place) as book:
+            for use in (
+                lambda: book.reserve(SEND, windows(Limits()), NOW),
+                lambda: book.take("a" * 64, NOW),
+                lambda: book.is_always("files", ANA, "local"),
+            ):
+                with pytest.raises(StoreError, match=said) as refused:
+                    use()
+                assert "secret" not in str(refused.value)
+
+
+NAMED = ("whatsapp-mcp policy",)

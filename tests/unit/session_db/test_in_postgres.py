@@ -14,7 +14,7 @@ from whatsapp_mcp.errors import NotLoggedIn, StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import Decrypted, HandedOver
 from whatsapp_mcp.postgres import connected, make_schema
-from whatsapp_mcp.session_db.database import handed_over, last_decrypted, linked_device, remove_session
+from whatsapp_mcp.session_db.database import handed_over, last_decrypted, linked_device, make_place, remove_session
 from whatsapp_mcp.session_db.device import SessionDatabase
 from whatsapp_mcp.whereabouts import PostgresSchema
 from whatsapp_mcp.wire.protos import e2e
@@ -133,6 +133,16 @@ def test_under_which_id_a_message_of_ours_left(keys: Keys) -> None:
     assert handed_over(keys.where, message) is None
     keys.remember("3EB0OURS", OWN, secret)
     assert handed_over(keys.where, message) == HandedOver("3EB0OURS", Jid.parse(ANA))
+
+
+def test_the_place_is_made_before_and_after_and_changes_nothing(keys: Keys) -> None:
+    make_place(keys.where)
+    assert keys.execute("SELECT version, compat FROM whatsmeow_version").fetchall() == []
+    keys.execute("INSERT INTO whatsmeow_version VALUES (15, 8)")
+    keys.link()
+    make_place(keys.where)
+    assert keys.execute("SELECT version, compat FROM whatsmeow_version").fetchall() == [(15, 8)]
+    assert linked_device(keys.where) == OWN
 
 
 def test_a_logout_takes_the_keys_of_this_account_and_nothing_else(keys: Keys, postgres_url: str) -> None:

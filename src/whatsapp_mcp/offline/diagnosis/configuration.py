@@ -15,15 +15,17 @@ from whatsapp_mcp.catalog import CatalogError, SelectionError, load_catalog, sel
 from whatsapp_mcp.catalog.near_miss import near_miss
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.endpoint import Endpoint
-from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.errors import SetupError, StoreError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
 from whatsapp_mcp.offline.webhooks import list_webhooks
 from whatsapp_mcp.platform.system import HAS_SIMULATOR
+from whatsapp_mcp.policy.book import PolicyBook
 from whatsapp_mcp.policy.book_file import fault_of
 from whatsapp_mcp.policy.file import PolicyFile
 from whatsapp_mcp.policy.tokens import tokens_in
 from whatsapp_mcp.settings import PREFIX, Settings
 from whatsapp_mcp.token_file import read_token
+from whatsapp_mcp.whereabouts import PostgresSchema
 
 _CONNECT_TIMEOUT: Final = 2.0
 
@@ -174,11 +176,11 @@ def check_webhooks(settings: Settings) -> Iterator[Check]:
 
 def check_policy(settings: Settings) -> Iterator[Check]:
     """What may be done with the account: policy.toml, and the book of limits and approvals."""
-    policy = PolicyFile(settings.policy_path, settings.policy)
+    policy = PolicyFile(settings.policy_place, settings.policy)
     if (wrong := policy.problem) is not None:
         yield problem("policy", wrong.message, wrong.next_step)
     else:
-        source = settings.policy_path if settings.policy_path.exists() else "no policy.toml"
+        source = policy.place if policy.is_written else "no policy.toml"
         said = f"preset {policy.rules.preset}, {source}"
         if policy.rules.preset == "open":
             yield warning(
@@ -188,7 +190,18 @@ def check_policy(settings: Settings) -> Iterator[Check]:
             )
         else:
             yield ok("policy", said)
-    if (fault := fault_of(settings.policy_book_path)) is not None:
+    if not isinstance(settings.policy_place, Path) and settings.policy_path.exists():
+        yield warning(
+            "policy",
+            f"{settings.policy_path} has no effect: the policy is {settings.policy_place}",
+            f"`whatsapp-mcp policy use {settings.policy_path}`, then delete the file.",
+        )
+    if isinstance(where := settings.policy_book, PostgresSchema):
+        try:
+            PolicyBook(where).standing()
+        except StoreError as error:
+            yield problem("policy", error.message, error.next_step)
+    elif (fault := fault_of(where)) is not None:
         path = settings.policy_book_path
         yield problem(
             "policy",

@@ -127,6 +127,7 @@ def check_session(session: SessionStatus) -> Check:
     if session.path is not None and not session.path.exists():
         return ok("session", "no account is linked yet")
     said = f"linked as {session.jid}" if session.linked else "no account is linked"
+    said += f"; the keys are in {session.database}" if session.database is not None else ""
     return ok("session", said if session.checked else f"{said}; {_TOO_LARGE}")
 
 

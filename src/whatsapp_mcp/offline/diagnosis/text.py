@@ -105,7 +105,8 @@ def _linked(status: Status) -> str:
     session = status.session
     if session.problem is not None:
         return f"unknown: {session.problem}" if session.linked is None else session.problem
-    return f"yes, as {session.jid}" if session.linked else "no"
+    said = f"yes, as {session.jid}" if session.linked else "no"
+    return f"{said}; the keys are in {session.database}" if session.database is not None else said
 
 
 def _messages(status: Status) -> str:
