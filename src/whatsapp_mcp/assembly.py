@@ -54,8 +54,10 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
     """The operations that these settings make tools, in catalogue order.
 
     Raises:
-        SetupError: the catalogue is damaged, or the selection names something unknown.
+        SetupError: the catalogue is damaged, the selection names something unknown, or media cannot be kept where they
+            are to lie.
     """
+    _check_media(settings)
     try:
         catalog = load_catalog()
         return tuple(select(catalog, settings.toolsets, read_only=settings.read_only).operations)
@@ -196,6 +198,14 @@ def assemble(
     running = _OperationsOnDemand(settings, manager, ended)
     lifespan = partial(_lifespan, manager, running, world)
     return build_server(operations, running, settings, lifespan=lifespan, session=manager)
+
+
+def _check_media(settings: Settings) -> None:
+    """What can be known of a bucket without asking for it. Raises SetupError: no media could be kept there."""
+    if settings.media:
+        from whatsapp_mcp.media.received.opening import received_media
+
+        received_media(settings.received_media)
 
 
 def _lifespan(

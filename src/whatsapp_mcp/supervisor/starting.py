@@ -58,6 +58,7 @@ async def start_session(
         keys=told(settings.keys),
         store_path=str(settings.store_path.absolute()),
         media_dir=str(settings.media_dir.absolute()),
+        bucket=str(settings.received_media) if settings.media else "",
         ledger_path=str(settings.ledger_path.absolute()),
         log_path=str(settings.session_log.absolute()),
         retention_days=settings.retention_days,
