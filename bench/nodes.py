@@ -331,6 +331,9 @@ def _stored(url: str, account: str) -> set[str]:
     from whatsapp_mcp.whereabouts import schema_name
 
     with psycopg.connect(url) as connection:
+        where = f"{schema_name(account)}.messages"
+        if connection.execute("SELECT to_regclass(%s)", (where,)).fetchone() == (None,):
+            return set()
         found = connection.execute(f'SELECT id FROM "{schema_name(account)}".messages'.encode()).fetchall()
     return {str(message_id) for (message_id,) in found}
 

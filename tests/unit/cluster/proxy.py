@@ -54,7 +54,11 @@ class CutConnection:
                 self._open.append(near)  # a connection to which nobody ever says anything
                 continue
             far = socket.socket(socket.AF_UNIX)
-            far.connect(self._target)
+            try:
+                far.connect(self._target)
+            except OSError:  # the server is just starting
+                near.close()
+                continue
             self._open += [near, far]
             threading.Thread(target=self._forward, args=(near, far), daemon=True).start()
 
