@@ -127,8 +127,8 @@ def _webhooks(settings: Settings) -> WebhooksBegin:
     return WebhooksBegin(
         account=settings.account,
         store=str(settings.store_path.absolute()),
-        book=str(settings.webhooks_path.absolute()),
-        progress=str(settings.webhook_progress_path.absolute()),
+        book=told_place(settings.webhooks_place),
+        progress=told_place(settings.webhook_progress_place),
         policy=told_place(settings.policy_place),
         preset=settings.policy,
         audit=str(settings.audit_path.absolute()),
@@ -142,7 +142,7 @@ def _policy(settings: Settings) -> PolicyPlaces:
         file=told_place(settings.policy_place),
         book=told(settings.policy_book),
         audit=str(settings.audit_path.absolute()),
-        tokens=str(settings.tokens_path.absolute()),
+        tokens=told_place(settings.tokens_place),
         default_token=str(settings.token_path.absolute()),
         store=str(settings.store_path.absolute()),
     )
