@@ -52,6 +52,8 @@ class Hello(Wire):
     """neonize's database, as ``whereabouts.told`` writes it."""
     store_path: str
     media_dir: str
+    bucket: str = ""
+    """Where received media go, with the account's prefix; empty: into ``media_dir``."""
     ledger_path: str
     log_path: str
     retention_days: int | None = None

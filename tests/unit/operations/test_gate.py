@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -89,7 +90,7 @@ async def through(_services: Services, _arguments: Any) -> Outcome:
 @pytest.fixture
 def gate(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A bench with a gate and nothing behind it."""
-    monkeypatch.setattr(runner, "_handler", lambda _: through)
+    monkeypatch.setattr(runner, "_handler", AsyncMock(return_value=through))
     return bench
 
 
