@@ -8,7 +8,7 @@
 # make test-windows   the Windows code under Debian's wine (tests/windows/README.md); takes some minutes
 # make test-newest    unit tests and some end-to-end tests with the newest dependencies that pyproject.toml allows
 # make test-floors    the same with the oldest that it allows
-# make lock           write requirements.lock and requirements-dev.lock anew
+# make lock           write requirements.lock, requirements-dev.lock and tests/s3.lock anew
 # make dist           wheel and source distribution in dist/, checked
 # make mcpb           the bundle for Claude Desktop in dist/, checked; wants npx and a network
 # What is set up: `make install` takes the newest dependencies, what tests those of requirements-dev.lock, with hashes.
@@ -17,6 +17,7 @@
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+UV := $(BIN)/uv
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .PHONY: help install demo test lint docs bench conformance test-windows test-newest test-floors lock dist mcpb clean
@@ -58,7 +59,13 @@ lint: .venv/installed-dev
 docs: .venv/installed-dev
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --site-dir site
 
-test: lint docs
+# An S3-compatible store for the tests: it wants other versions of what we have, so it has an environment of its own.
+.tools/s3/installed: tests/s3.lock | $(UV)
+	@$(UV) venv --quiet --clear --python $(BIN)/python .tools/s3
+	@$(UV) pip install --quiet --python .tools/s3/bin/python --require-hashes --requirement tests/s3.lock
+	@touch $@
+
+test: lint docs .tools/s3/installed
 	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 bench: .venv/installed-dev
@@ -74,8 +81,6 @@ test-windows: .venv/installed-dev
 
 # What is tried with other versions than the locked ones: all units, and the way from a host to WhatsApp.
 VERSION_TESTS := tests/unit tests/e2e/test_login.py tests/e2e/test_messages.py tests/e2e/test_media.py tests/e2e/test_transports.py
-UV := $(BIN)/uv
-
 $(UV): | .venv/bin/python
 	@$(PIP) uv
 
@@ -96,9 +101,11 @@ test-floors: $(UV)
 # For every system and Python at once. What is locked already stays as it is; remove the files first for the newest.
 lock: $(UV)
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' \
-	  --extra media --output-file requirements.lock pyproject.toml
+	  --extra media --extra postgres --extra s3 --output-file requirements.lock pyproject.toml
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' \
 	  --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' \
+	  --output-file tests/s3.lock tests/s3.in
 
 dist: .venv/installed-dev $(UV)
 	@rm -rf dist

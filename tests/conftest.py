@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import s3
 from tests.postgres import new_schema, postgres_server
 from whatsapp_mcp.whereabouts import PostgresSchema
 
@@ -34,6 +35,31 @@ def postgres_url() -> Iterator[str]:
         pytest.skip("the wheel with the PostgreSQL of the tests is for Linux alone")
     with postgres_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    if not s3.PROGRAM.exists():
+        pytest.skip(s3.MISSING)
+    with s3.s3_server() as url:
+        yield url
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The AWS variables of tests and no others."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in s3.VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+@pytest.fixture
+def bucket(s3_url: str, aws: pytest.MonkeyPatch) -> str:
+    """The name of an empty one, which the AWS variables lead to."""
+    aws.setenv("AWS_ENDPOINT_URL", s3_url)
+    return s3.new_bucket(s3_url)
 
 
 @pytest.fixture

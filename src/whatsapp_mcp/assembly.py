@@ -15,6 +15,7 @@ from whatsapp_mcp import clock
 from whatsapp_mcp.account_folder import accounts_in, check_files, close_folder, make_folder, name_for_neonize
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
+from whatsapp_mcp.documents import is_there
 from whatsapp_mcp.errors import SessionError, SetupError, StoreUnusable, WhatsAppMcpError
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
@@ -22,7 +23,7 @@ from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.decision import at_rest
 from whatsapp_mcp.supervisor.manager import SessionManager
-from whatsapp_mcp.whereabouts import Whereabouts
+from whatsapp_mcp.whereabouts import Place, Whereabouts
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -54,8 +55,10 @@ def offered(settings: Settings) -> tuple[Operation, ...]:
     """The operations that these settings make tools, in catalogue order.
 
     Raises:
-        SetupError: the catalogue is damaged, or the selection names something unknown.
+        SetupError: the catalogue is damaged, the selection names something unknown, or media cannot be kept where they
+            are to lie.
     """
+    _check_media(settings)
     try:
         catalog = load_catalog()
         return tuple(select(catalog, settings.toolsets, read_only=settings.read_only).operations)
@@ -198,6 +201,14 @@ def assemble(
     return build_server(operations, running, settings, lifespan=lifespan, session=manager)
 
 
+def _check_media(settings: Settings) -> None:
+    """What can be known of a bucket without asking for it. Raises SetupError: no media could be kept there."""
+    if settings.media:
+        from whatsapp_mcp.media.received.opening import received_media
+
+        received_media(settings.received_media)
+
+
 def _lifespan(
     manager: SessionManager, operations: _OperationsOnDemand, world: SimulatedWhatsApp | None, _: Server[Any]
 ) -> AbstractAsyncContextManager[None]:
@@ -274,6 +285,12 @@ async def at_terminal(settings: Settings, *, ask: Asking | None, session: bool) 
         yield TerminalCalls(operations, running, settings, ask=ask, session=manager)
 
 
+def _has_webhooks(place: Place) -> bool:
+    with suppress(WhatsAppMcpError):  # `doctor` tells
+        return is_there(place)
+    return False
+
+
 def _has_scheduled(store: Whereabouts) -> bool:
     from whatsapp_mcp.store.read.reader import StoreReader
 
@@ -325,7 +342,7 @@ class AccountServers:
         return tuple(
             name
             for name in self.names()
-            if self._of(name).webhooks_path.exists() or _has_scheduled(self._of(name).store)
+            if _has_webhooks(self._of(name).webhooks_place) or _has_scheduled(self._of(name).store)
         )
 
     def find(self, name: str) -> tuple[int, int] | None:

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT, account_name
+from whatsapp_mcp.buckets import BucketPrefix, bucket_address, prefix_of
 from whatsapp_mcp.platform.data_folder import data_folder
 from whatsapp_mcp.qr_picture import QR_FILE_NAME
 from whatsapp_mcp.whereabouts import (
@@ -80,6 +81,10 @@ def _postgres(url: SecretStr | None) -> SecretStr | None:
     return url
 
 
+def _bucket(address: str) -> str:
+    return bucket_address(address) if address else ""
+
+
 def _node_name(name: str) -> str:
     if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name):
         raise ValueError("write letters, digits, dots and hyphens, at most 63")
@@ -113,6 +118,18 @@ class Settings(BaseModel):
         default=None,
         description="PostgreSQL database for the messages and keys of all accounts, as `postgresql://USER@HOST/NAME`. "
         "Unset: files in each account's folder.",
+    )
+    media: Annotated[str, AfterValidator(_bucket)] = Field(
+        default="",
+        description="Bucket for the received media of all accounts, as `s3://BUCKET/PREFIX`. Credentials, region and "
+        "`AWS_ENDPOINT_URL` are the usual AWS variables. Empty: a folder of each account.",
+    )
+    media_link_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=604_800,
+        description="Seconds for which an address that downloadMessageMedia gives opens the file in the bucket, for "
+        "everybody who has it. 0: none is given.",
     )
     node: Annotated[str, AfterValidator(_node_name)] = Field(
         default="",
@@ -393,8 +410,13 @@ class Settings(BaseModel):
 
     @property
     def media_dir(self) -> Path:
-        """Received media, and private copies of what is being sent."""
+        """Received media, if no bucket is named, and private copies of what is being sent or fetched."""
         return self.account_dir / "media"
+
+    @property
+    def received_media(self) -> Path | BucketPrefix:
+        """Received media: ``media_dir``, or the account's prefix where a bucket is named."""
+        return prefix_of(self.media, self.account) if self.media else self.media_dir
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:

@@ -387,7 +387,7 @@ def checks_of_doctor() -> set[str]:
                     found.add(name)
                 case ast.Tuple(elts=[ast.Constant(value=str(name)), ast.Lambda() | ast.Attribute()]):
                     found.add(name)
-    return {name for name in found if re.fullmatch("[a-z-]+", name)}
+    return {name for name in found if re.fullmatch("[a-z0-9-]+", name)}
 
 
 def test_every_line_of_doctor_is_explained() -> None:

@@ -31,6 +31,7 @@ GROUND = {
     "waiting",
     "extras",
     "whereabouts",
+    "buckets",
     "postgres",
     "documents",
     "__init__",
@@ -61,6 +62,7 @@ ALLOWED: dict[str, set[str]] = {
     "offline": {
         "catalog",
         "cluster",
+        "media",
         "pipe",
         "policy",
         "session_db",
@@ -150,6 +152,7 @@ def test_rooms_of_media() -> None:
     below = {"source": ground | {"source"}, "convert": ground | {"convert"}, "decoder_pool": ground}
     below |= dict.fromkeys(ground, ground)
     middle = ground | {"source", "convert", "decoder_pool", "downloads"}
+    below["received"] = ground | {"downloads", "received"}
     below |= {top: middle for top in ("prepare", "preview", "downloads", "shown", "transcription")}
     below["decoder"] = ground | {"source", "convert"}  # the other process
     wrong: list[str] = []

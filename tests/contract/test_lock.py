@@ -40,12 +40,15 @@ def wanted(*extras: str) -> list[Requirement]:
     return [one for one in asked if one.name != NAME] + ([] if not inner else wanted(*inner))
 
 
-@pytest.mark.parametrize(("file", "extra"), [("requirements.lock", "media"), ("requirements-dev.lock", "dev")])
-def test_what_is_asked_for_is_locked_within_its_range(file: str, extra: str) -> None:
+EXTRAS: Final = {"requirements.lock": ("media", "postgres", "s3"), "requirements-dev.lock": ("dev",)}
+
+
+@pytest.mark.parametrize("file", EXTRAS)
+def test_what_is_asked_for_is_locked_within_its_range(file: str) -> None:
     versions = locked(file)
     wrong = [
         str(requirement)
-        for requirement in wanted(extra)
+        for requirement in wanted(*EXTRAS[file])
         if not (found := versions.get(canonicalize_name(requirement.name)))
         or not all(version in requirement.specifier for version, _ in found)
     ]
@@ -58,8 +61,7 @@ def test_nothing_is_locked_that_nobody_asks_for(file: str) -> None:
     direct = set(
         re.findall(rf"^([a-z0-9-]+)==(?:(?!^[a-z0-9]).)*?{NAME} \(pyproject", (ROOT / file).read_text(), re.M | re.S)
     )
-    extra = "media" if file == "requirements.lock" else "dev"
-    assert direct == {canonicalize_name(requirement.name) for requirement in wanted(extra)}, "run `make lock`"
+    assert direct == {canonicalize_name(requirement.name) for requirement in wanted(*EXTRAS[file])}, "run `make lock`"
 
 
 def test_both_agree() -> None:

@@ -85,4 +85,4 @@ def test_a_plain_installation_has_no_tools_of_development(wheel: dict[str, bytes
     plain = {line.split(">")[0].split("<")[0] for line in told.get_all("Requires-Dist", []) if "extra ==" not in line}
     assert "mcp" in plain
     assert not plain & {"av", "pytest", "hatchling", "PyYAML", "ruff", "mypy", "pywhats"}
-    assert sorted(told.get_all("Provides-Extra", [])) == ["dev", "media", "otel", "voice"]
+    assert sorted(told.get_all("Provides-Extra", [])) == ["dev", "media", "otel", "postgres", "s3", "voice"]

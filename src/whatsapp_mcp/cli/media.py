@@ -42,12 +42,12 @@ def get(
     settings = settings_of(data_dir, account)
     arguments = {"phone": chat, "message_id": message_id}
     body = with_account(settings, lambda one: one.call("downloadMessageMedia", arguments), names=NAMES).body
-    place = Path(body["results"]["file_path"])
+    place = body["results"]["file_path"]
     if output is not None:
         from whatsapp_mcp.offline.export.output import copied
 
         copied(place, output, replace=force)
-        place = output
+        place = str(output)
     if as_json:
         print_json(body)
     else:

@@ -7,7 +7,8 @@ source/                       a source becomes a private copy on disk; paths and
 convert/                      a copy becomes what is sent: Pillow and PyAV, no ffmpeg binary
 decoder, decoder_pool         the process in which all of ``convert`` runs, and the server's end of it
 prepare, preview              the top: ``MediaSource(...).as_image()``, a link's preview,
-shown, downloads              a received picture in a result, and where received files are kept
+shown                         a received picture in a result
+downloads, received/          received files: their names and guards in a folder; where they lie, a folder or a bucket
 
 ``source`` and ``convert`` know nothing of each other. Media uses the ground alone, and knows neither MCP nor WhatsApp's
 connection; Pillow, PyAV and the HTTP stack load with the first use.

@@ -23,6 +23,10 @@ from whatsapp_mcp.private_files import ensure_private_folder
 
 TEMPORARY: Final = "outgoing"
 """Folder in the media folder: what is being sent or fetched; servers that start sweep it."""
+HELD: Final = "held"
+"""Folder in the media folder: the files of messages that leave later."""
+NOT_CHATS: Final = (TEMPORARY, HELD)
+"""What lies in the media folder beside the folders of chats."""
 DOWNLOAD_PREFIX: Final = "download-"
 """Of files in the temporary folder that are being fetched."""
 _MAX_PART: Final = 64

@@ -35,7 +35,7 @@ from whatsapp_mcp.media.facts import F, JpegFacts, NoFacts, SoundFacts, StickerF
 from whatsapp_mcp.media.jobs import Job, Task, cpu_seconds_for
 from whatsapp_mcp.media.limits import CPU_SECONDS, MIB, STICKER_SIDE
 from whatsapp_mcp.media.policy import MediaPolicy
-from whatsapp_mcp.media.source.sources import SourceFile, fetch
+from whatsapp_mcp.media.source.sources import KeptSource, SourceFile, fetch
 from whatsapp_mcp.media.work import UnusableMedia, Work, stoppable
 from whatsapp_mcp.models.outgoing import AudioOut, DocumentOut, ImageOut, StickerOut, VideoOut
 from whatsapp_mcp.platform.files import remove_folder
@@ -94,8 +94,8 @@ class MediaSource:
     """None: one for this source alone."""
     name: str | None = None
     """What others see a document called; None: as the source calls itself."""
-    kept: Path | None = None
-    """Where the source lies, of a received file, which is in no outbox folder."""
+    kept: KeptSource | None = None
+    """The source, of a received file, which is in no outbox folder."""
 
     def as_image(
         self, *, caption: str = "", view_once: bool = False, compress: bool = False, hd: bool = False

@@ -11,11 +11,17 @@ from whatsapp_mcp.media import downloads, sniffing
 from whatsapp_mcp.media.decoder_pool import DecoderPool
 from whatsapp_mcp.media.facts import NoFacts
 from whatsapp_mcp.media.jobs import Job
+from whatsapp_mcp.media.kinds import Kind
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.work import UnusableMedia
 
 _PICTURES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/avif", "image/heic", "image/bmp")
 """By content. SVG is text and TIFF is seldom meant to be looked at."""
+
+
+def may_be_shown(kind: Kind) -> bool:
+    """Whether this is a picture, by its content."""
+    return kind.mimetype in _PICTURES
 
 
 async def shown_picture(path: Path, *, policy: MediaPolicy, decoders: DecoderPool | None = None) -> bytes | None:
@@ -26,7 +32,7 @@ async def shown_picture(path: Path, *, policy: MediaPolicy, decoders: DecoderPoo
         StoreError: the temporary folder cannot be written.
     """
     kind, size = await to_thread.run_sync(lambda: (sniffing.sniff(path), path.stat().st_size))
-    if kind.mimetype not in _PICTURES:
+    if not may_be_shown(kind):
         return None
     if size > policy.image_limit:
         raise UnusableMedia("it is too large to be shown.")

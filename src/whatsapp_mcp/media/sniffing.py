@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from whatsapp_mcp.media.kinds import BINARY, EXTENSIONS, OFFICE, OGG_OPUS, TEXT, Kind
 
@@ -19,17 +19,22 @@ _TAIL: Final = 64 * 1024
 
 
 def sniff(path: Path) -> Kind:
-    """The kind of a file. Reads at most 64 KiB at each end and one block of an OLE directory."""
+    """The kind of a file."""
     with path.open("rb") as file:
-        head = file.read(_HEAD)
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _TAIL))
-        tail = file.read(_TAIL)
-        if head.startswith(_OLE):
-            # The sector with the names of the parts: number at 0x30, sector size as a power of two at 0x1e.
-            sector = 1 << min(int.from_bytes(head[0x1E:0x20], "little"), 12)
-            file.seek((int.from_bytes(head[0x30:0x34], "little") + 1) * sector)
-            tail = file.read(4096)
+        return sniff_open(file)
+
+
+def sniff_open(file: BinaryIO) -> Kind:
+    """The kind of an open file. Reads at most 64 KiB at each end and one block of an OLE directory."""
+    head = file.read(_HEAD)
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _TAIL))
+    tail = file.read(_TAIL)
+    if head.startswith(_OLE):
+        # The sector with the names of the parts: number at 0x30, sector size as a power of two at 0x1e.
+        sector = 1 << min(int.from_bytes(head[0x1E:0x20], "little"), 12)
+        file.seek((int.from_bytes(head[0x30:0x34], "little") + 1) * sector)
+        tail = file.read(4096)
     return sniff_bytes(head, tail)
 
 

@@ -29,7 +29,7 @@ class WorkCancelled(Exception):
     """The caller does not want the result any more."""
 
 
-def _ignore(_fraction: float) -> None:
+def ignore(_fraction: float) -> None:
     return None
 
 
@@ -37,7 +37,7 @@ def _ignore(_fraction: float) -> None:
 class Work:
     """The two strings by which a caller holds a running conversion."""
 
-    on_progress: OnProgress = _ignore
+    on_progress: OnProgress = ignore
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     def step(self, fraction: float) -> None:

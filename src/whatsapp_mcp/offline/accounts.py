@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from whatsapp_mcp.account_folder import BEING_REMOVED, accounts_in, check_account, check_path, make_folder
 from whatsapp_mcp.account_names import account_name
 from whatsapp_mcp.errors import DataDirectoryInUse, SetupError, WhatsAppMcpError
+from whatsapp_mcp.media.received.opening import copy_media, received_media
 from whatsapp_mcp.offline.attached import Observer, attached
 from whatsapp_mcp.offline.diagnosis.report import lock_status, session_status
 from whatsapp_mcp.pipe.account_lock import AccountLock, holder_text
@@ -92,10 +94,14 @@ def rename_account(data_dir: Path, old: str, new: str) -> Path:
     Raises:
         SetupError: there is no such account, or the new name is none or taken.
         DataDirectoryInUse: servers use it; says which.
+        StoreError: its media are in a bucket that cannot be used; what is in the way then is said.
     """
     settings, target = _existing(data_dir, old), data_dir / _checked(new)
     _check_free(target)
-    _move(settings, target)
+    media, renamed = settings.received_media, settings.model_copy(update={"account": target.name}).received_media
+    _move(settings, target, lambda: copy_media(media, renamed))
+    if settings.media:
+        received_media(media).remove_all()
     return target
 
 
@@ -114,11 +120,13 @@ def remove_account(data_dir: Path, name: str) -> None:
     Raises:
         SetupError: there is no such account, or a file of it cannot be deleted.
         DataDirectoryInUse: servers use it; says which.
+        StoreError: its media in a bucket cannot be deleted; the rest is still there.
     """
     settings = _existing(data_dir, name)
+    media = received_media(settings.received_media)
     # Whatever ends this half-way leaves no half of an account behind under its name.
     going = data_dir / f"{BEING_REMOVED}{settings.account}-{secrets.token_hex(4)}"
-    _move(settings, going)
+    _move(settings, going, lambda: media.remove_all() if settings.media else None)
     try:
         remove_folder(going)
     except OSError as error:
@@ -198,10 +206,11 @@ async def _end_unused(settings: Settings) -> tuple[AttachedClient, ...]:
     return ()
 
 
-def _move(settings: Settings, target: Path) -> None:
-    """Give the account's folder another name while nobody uses it."""
+def _move(settings: Settings, target: Path, before: Callable[[], None]) -> None:
+    """Give the account's folder another name while nobody uses it. ``before`` is called when nobody does."""
     folder, lock = settings.account_dir, lock_of_unused(settings)
     try:
+        before()
         try:
             folder.rename(target)
         except PermissionError:  # Windows renames no folder of which a file is open

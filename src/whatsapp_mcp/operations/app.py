@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.clock import now
-from whatsapp_mcp.errors import WHATSAPP_SAID, AlreadyLoggedIn
+from whatsapp_mcp.errors import WHATSAPP_SAID, AlreadyLoggedIn, SetupError, StoreError
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.operations.outcome import Image, Outcome
 from whatsapp_mcp.operations.registry import operation
@@ -54,14 +54,26 @@ async def app_login_with_code(services: Services, arguments: args.AppLoginWithCo
 async def app_logout(services: Services, arguments: args.AppLogoutArguments) -> Outcome:
     erase = arguments["erase"]
     confirmed = await services.session.logout(erase_messages=erase)
+    note = await _without_media(services) if erase else None
+    media = " and the downloaded media" if note is None else ""
     deleted = (
-        "Its session and the stored messages were deleted here."
+        f"Its session, the stored messages{media} were deleted here."
         if erase
         else "Its session was deleted here. The stored messages are kept, and go on when the account is linked again."
     )
     if confirmed:
-        return Outcome(f"The device is unlinked. {deleted}")
-    return Outcome(f"WhatsApp did not confirm it: remove the device on the phone too (Linked devices). {deleted}")
+        return Outcome(f"The device is unlinked. {deleted}", note=note)
+    said = f"WhatsApp did not confirm it: remove the device on the phone too (Linked devices). {deleted}"
+    return Outcome(said, note=note)
+
+
+async def _without_media(services: Services) -> str | None:
+    """Delete received media; what is to be said if that fails."""
+    try:
+        await asyncio.to_thread(lambda: services.received.remove_all())
+    except (StoreError, SetupError) as error:
+        return f"Media are still there: {error.message}. {error.next_step}"
+    return None
 
 
 @operation("appReconnect")

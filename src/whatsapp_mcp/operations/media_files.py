@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import anyio.to_thread
 
-from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionTimeout, WhatsAppMcpError
+from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionTimeout, StoreError, WhatsAppMcpError
 from whatsapp_mcp.media import downloads
 from whatsapp_mcp.media.downloads import TEMPORARY
 from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.prepare import MediaSource
+from whatsapp_mcp.media.received.place import ReceivedFile
 from whatsapp_mcp.media.shown import shown_picture
 from whatsapp_mcp.media.work import UnusableMedia
+from whatsapp_mcp.models.downloaded import DownloadedFile
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.operations.targets import stored_message
@@ -31,6 +32,8 @@ UPLOAD_TIMEOUT: Final = 75.0
 """Seconds, for a picture of a profile or a group."""
 DOWNLOAD_TIMEOUT: Final = 180.0
 """Seconds, and as many more as the file takes over the slowest line."""
+KEEP_TIMEOUT: Final = 60.0
+"""Seconds, and as many more, to put it into a bucket."""
 SLOWEST_LINE: Final = 1_000_000
 """Bytes a second."""
 _PICTURE_LIMIT: Final = 2 * MIB
@@ -63,7 +66,7 @@ async def media_source(services: Services, *, name: str | None = None, **argumen
         WhatsAppMcpError: it names a message whose media cannot be had.
     """
     field, source = next((field, source) for field, source in arguments.items() if source)
-    kept: Path | None = None
+    kept: ReceivedFile | None = None
     if (message := await message_with_media(services, field, source)) is not None:
         kept, name = await kept_media(services, message), name or message.file_name
     policy = await sending_policy(services, source)
@@ -89,25 +92,30 @@ async def message_with_media(services: Services, field: str, source: str) -> Mes
     return message
 
 
-async def kept_media(services: Services, message: Message) -> Path:
-    """Where the file of a message lies here, fetched if it was not."""
-    place = downloads.target(
-        services.settings.media_dir,
-        chat=message.chat,
-        message_id=message.id,
-        mimetype=message.media_mimetype or "",
-        name=message.file_name,
+async def kept_media(services: Services, message: Message) -> ReceivedFile:
+    """The file of a message, fetched if it was not."""
+    which = DownloadedFile(
+        message.chat, message.id, message.media_mimetype or "", message.file_name, message.file_sha256
     )
-    place, is_kept = await anyio.to_thread.run_sync(downloads.kept_or_free, place, message.file_sha256)
-    if not is_kept:
-        fetch = partial(_fetch, services, message, place)
-        try:
-            await services.under_way.joined(f"download {place}", message.id, fetch, services.until)
-        except TimeoutError:
-            raise SessionTimeout(
-                "the file is still being downloaded", next_step="Call again: it goes on meanwhile."
-            ) from None
-    return place
+    found = await anyio.to_thread.run_sync(services.received.find, which)
+    if found is not None:
+        return found
+    try:
+        await services.under_way.joined(
+            f"download {which}", message.id, partial(_fetch, services, message, which), services.until
+        )
+    except TimeoutError:
+        raise SessionTimeout(
+            "the file is still being downloaded", next_step="Call again: it goes on meanwhile."
+        ) from None
+    found = await anyio.to_thread.run_sync(services.received.find, which)
+    if found is None:
+        raise StoreError(
+            f"the file was downloaded, but not to {services.received}",
+            next_step="WHATSAPP_MCP_MEDIA is not the same in all servers of this account: make it so, close all of "
+            "them and call again.",
+        )
+    return found
 
 
 async def profile_picture(services: Services, url: str) -> bytes | None:
@@ -125,15 +133,11 @@ async def profile_picture(services: Services, url: str) -> bytes | None:
         downloads.discard(place)
 
 
-async def _fetch(services: Services, message: Message, place: Path) -> None:
-    """Download it to ``place``, also for whoever asks for it next."""
-    temporary = await anyio.to_thread.run_sync(downloads.draft, media_policy(services.settings).temp)
+async def _fetch(services: Services, message: Message, which: DownloadedFile) -> None:
+    """Have it downloaded and kept, also for whoever asks for it next."""
     limit = services.settings.download_limit * MIB
     claimed = min(max(message.file_length or 0, 0), limit)  # by a stranger
     seconds = DOWNLOAD_TIMEOUT + claimed / SLOWEST_LINE
-    command = DownloadMedia(target=MessageRef.of(message), path=str(temporary), limit=limit, seconds=seconds - 1)
-    try:
-        await services.session.call(command, timeout=seconds)
-        await anyio.to_thread.run_sync(downloads.keep, temporary, place)
-    finally:
-        downloads.discard(temporary)
+    command = DownloadMedia(target=MessageRef.of(message), file=which, limit=limit, seconds=seconds - 1)
+    keeping = KEEP_TIMEOUT + claimed / SLOWEST_LINE if services.settings.media else 0.0
+    await services.session.call(command, timeout=seconds + keeping)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
 
 from whatsapp_mcp.errors import InvalidArgument, StoreError
-from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media import sniffing
-from whatsapp_mcp.media.shown import shown_picture
+from whatsapp_mcp.media.kinds import Kind
+from whatsapp_mcp.media.received.place import ReceivedFile, on_disk
+from whatsapp_mcp.media.shown import may_be_shown, shown_picture
 from whatsapp_mcp.media.work import UnusableMedia
 from whatsapp_mcp.operations.media_files import kept_media, media_policy
 from whatsapp_mcp.operations.outcome import Image, KeptFile, Outcome
@@ -32,18 +32,29 @@ async def download_message_media(services: Services, arguments: args.DownloadMes
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     if not message.media_mimetype:
         raise InvalidArgument("message_id: this message has no media", field="message_id")
-    place = await kept_media(services, message)
+    file = await kept_media(services, message)
     with waits_for("looking at the file"):
-        said, images = await _look(services, place, message.media_mimetype)
-    results, kept = await anyio.to_thread.run_sync(_facts, place, message.media_mimetype, chat, message.id)
+        kind = await anyio.to_thread.run_sync(_kind_of, file)
+        said, images = await _look(services, file, kind, message.media_mimetype)
+    kept = KeptFile(file, kind.mimetype, chat, message.id)
+    results = await anyio.to_thread.run_sync(_facts, kept, message.media_mimetype, services.settings.media_link_seconds)
     return Outcome(f"The media was downloaded.{said}", results, untrusted=True, images=images, file=kept)
 
 
-async def _look(services: Services, place: Path, mimetype: str) -> tuple[str, tuple[Image, ...]]:
+def _kind_of(file: ReceivedFile) -> Kind:
+    with file.opened() as opened:
+        return sniffing.sniff_open(opened)
+
+
+async def _look(services: Services, file: ReceivedFile, kind: Kind, mimetype: str) -> tuple[str, tuple[Image, ...]]:
     """A picture as this server made it from the file, or a sentence that says why there is none."""
-    policy = media_policy(services.settings)
+    policy, picture = media_policy(services.settings), None
     try:
-        picture = await shown_picture(place, policy=policy, decoders=services.decoders)
+        if may_be_shown(kind):
+            if file.size > policy.image_limit:
+                raise UnusableMedia("it is too large to be shown.")
+            async with on_disk(file, policy.temp) as place:
+                picture = await shown_picture(place, policy=policy, decoders=services.decoders)
     except (UnusableMedia, StoreError):
         return " It is a picture, but it cannot be shown here.", ()
     if picture is not None:
@@ -55,13 +66,13 @@ def _is_picture(mimetype: str) -> bool:
     return mimetype.strip().lower().startswith("image/")
 
 
-def _facts(path: Path, mimetype: str, chat: Jid, message_id: str) -> tuple[dict[str, Any], KeptFile]:
-    kept = KeptFile(path, sniffing.sniff(path).mimetype, chat, message_id)
-    facts = {
-        "message_id": message_id,
-        "file_path": str(path),
-        "filename": path.name,
+def _facts(kept: KeptFile, mimetype: str, link_seconds: int) -> dict[str, Any]:
+    file = kept.file
+    return {
+        "message_id": kept.message_id,
+        "file_path": file.where,
+        "file_url": file.link(link_seconds) if link_seconds else None,
+        "filename": file.name,
         "media_type": mimetype if _MIME.fullmatch(mimetype) else kept.mime_type,
-        "file_size": path.stat().st_size,
+        "file_size": file.size,
     }
-    return facts, kept

@@ -15,6 +15,7 @@ from whatsapp_mcp.extras import VOICE
 from whatsapp_mcp.media import transcription
 from whatsapp_mcp.media.decoder_pool import DecoderPool
 from whatsapp_mcp.media.facts import TranscriptFacts
+from whatsapp_mcp.media.received.place import ReceivedFile, on_disk
 from whatsapp_mcp.media.transcription import MODEL_FILES, Transcriber
 from whatsapp_mcp.media.work import UnusableMedia
 from whatsapp_mcp.models.content import TRANSCRIPT, TRANSCRIPT_BY_MACHINE, TRANSCRIPT_LANGUAGE, MessageKind
@@ -48,10 +49,10 @@ async def transcribe_message(services: Services, arguments: args.TranscribeMessa
     if isinstance(known, str) and language in (None, message.extra.get(TRANSCRIPT_LANGUAGE)):
         return _outcome(message, TranscriptFacts(known, str(message.extra.get(TRANSCRIPT_LANGUAGE, "")), ""))
     model = await anyio.to_thread.run_sync(_model, services)
-    place = await kept_media(services, message)
-    work = partial(_write_down, services, message, place, model, language)
+    file = await kept_media(services, message)
+    work = partial(_write_down, services, message, file, model, language)
     try:
-        key = f"transcript {language or ''} {place}"
+        key = f"transcript {language or ''} {file.where}"
         return await services.under_way.joined(key, f"transcript of {message.id}", work, services.until)
     except TimeoutError:
         results = {"message_id": message.id, "chat_jid": str(message.chat), "status": "pending"}
@@ -86,10 +87,13 @@ def _missing(what: str, steps: Sequence[str]) -> SetupError:
     )
 
 
-async def _write_down(services: Services, message: Message, place: Path, model: Path, language: str | None) -> Outcome:
+async def _write_down(
+    services: Services, message: Message, file: ReceivedFile, model: Path, language: str | None
+) -> Outcome:
     """Also for whoever asks next, and for the search."""
     with waits_for("writing down the speech", total=1.0) as wait:
-        heard = await _heard(services, place, model, language, wait)
+        async with on_disk(file, media_policy(services.settings).temp) as place:
+            heard = await _heard(services, place, model, language, wait)
     if heard.text:
         command = KeepTranscript(target=MessageRef.of(message), text=heard.text, language=heard.language)
         await services.session.call(command)

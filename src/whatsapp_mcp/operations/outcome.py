@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.policy.passage import Passage
 
 if TYPE_CHECKING:
+    from whatsapp_mcp.media.received.place import ReceivedFile
     from whatsapp_mcp.policy.call import FailedItem
 
 V = TypeVar("V")
@@ -33,9 +33,9 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A received file that lies here."""
+    """A received file that is kept."""
 
-    path: Path
+    file: ReceivedFile
     mime_type: str
     """By its content, whatever its sender says."""
     chat: Jid

@@ -24,6 +24,7 @@ from whatsapp_mcp.store.read.reader import StoreReader
 
 if TYPE_CHECKING:
     from whatsapp_mcp.media.decoder_pool import DecoderPool
+    from whatsapp_mcp.media.received.place import ReceivedMedia
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -154,6 +155,13 @@ class Services:
         made.store, made.until, made.hold_seconds = store, until, hold_seconds
         made.caller, made.roots, made.patience = caller.name, caller.roots, caller.patience
         return made
+
+    @property
+    def received(self) -> ReceivedMedia:
+        """Where received media lie. Raises NotInstalled, SetupError: it cannot be used with this configuration."""
+        from whatsapp_mcp.media.received.opening import received_media  # with the first file
+
+        return received_media(self.settings.received_media)
 
     @property
     def decoders(self) -> DecoderPool | None:

@@ -53,6 +53,8 @@ class Hello(Wire):
     store: str
     """Whereabouts, as ``told``."""
     media_dir: str
+    bucket: str = ""
+    """Where received media go, with the account's prefix; empty: into ``media_dir``."""
     ledger_path: str
     log_path: str
     retention_days: int | None = None

@@ -7,6 +7,7 @@ from typing import Any, Final
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.delivery import DeferredState
+from whatsapp_mcp.models.downloaded import DownloadedFile
 from whatsapp_mcp.models.outgoing import Outgoing, SendOptions, SentMessage
 from whatsapp_mcp.models.session import HandedOver
 from whatsapp_mcp.models.views import Message
@@ -198,14 +199,15 @@ class MarkRead(Command[None]):
 
 
 class DownloadMedia(Command[None]):
-    """Write the media of a stored message to ``path``, a file that does not exist yet (mode 0600)."""
+    """Fetch the media of a stored message and keep it where received media lie."""
 
     target: MessageRef
-    path: str
+    file: DownloadedFile
+    """Under which it is kept."""
     limit: int
     """Bytes of the largest file that is taken."""
     seconds: float
-    """How long it may take; deleting ``path`` ends it too."""
+    """How long WhatsApp may take."""
 
 
 class KeepTranscript(Command[None]):

@@ -54,7 +54,7 @@ class DeparturePolicy:
         file: Place,
         book: Whereabouts,
         audit: Path,
-        tokens: Path,
+        tokens: Place,
         default_token: Path,
         store: Whereabouts,
     ) -> DeparturePolicy:

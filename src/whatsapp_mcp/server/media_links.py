@@ -47,8 +47,7 @@ def link_to(file: KeptFile, client: types.InitializeRequestParams | None, revisi
     """For a host on another machine, which cannot open the path. The name is ours: a sender could choose a sentence."""
     if revision < LINKS_SINCE or not _takes_links(client):
         return []
-    size = file.path.stat().st_size
-    return [types.ResourceLink(uri=_uri(file), name=_MEDIA.name, mime_type=file.mime_type, size=size)]
+    return [types.ResourceLink(uri=_uri(file), name=_MEDIA.name, mime_type=file.mime_type, size=file.file.size)]
 
 
 def _takes_links(client: types.InitializeRequestParams | None) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 from typing import Any, Final
 
 import anyio.to_thread
@@ -12,7 +11,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from whatsapp_mcp.errors import AlreadyLoggedIn, InvalidArgument, WhatsAppMcpError
-from whatsapp_mcp.operations.outcome import Outcome
+from whatsapp_mcp.operations.outcome import KeptFile, Outcome
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.server.news import SessionBoard, is_unlinked
 from whatsapp_mcp.server.offer import Offer
@@ -86,7 +85,7 @@ class Resources:
         else:
             kept = outcome.file
             assert kept is not None, "operations of files hand them back"
-            blob, mime_type = await anyio.to_thread.run_sync(_encoded, kept.path, self._limit), kept.mime_type
+            blob, mime_type = await anyio.to_thread.run_sync(_encoded, kept, self._limit), kept.mime_type
         passage.bytes_out = len(blob)
         return types.BlobResourceContents(uri=uri, mime_type=mime_type, blob=blob)
 
@@ -97,9 +96,9 @@ def _view(kind: ResourceKind) -> types.TextResourceContents:
     return types.TextResourceContents(uri=kind.uri, mime_type=kind.mime_type, text=view_html(kind.name), _meta=meta)
 
 
-def _encoded(path: Path, limit: int) -> str:
+def _encoded(kept: KeptFile, limit: int) -> str:
     """A file in base64. Raises InvalidArgument: it is larger than ``limit`` bytes."""
-    with path.open("rb") as file:
+    with kept.file.opened() as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise InvalidArgument(

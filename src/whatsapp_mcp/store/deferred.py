@@ -111,7 +111,8 @@ def _view(row: Row, now: int) -> DeferredSend:
 
 def _text_of(command: str | None) -> str | None:
     """What a command that is kept sends as text."""
-    text = json.loads(command)["message"].get("text") if command else None
+    message = json.loads(command).get("message") if command else None
+    text = message.get("text") if isinstance(message, dict) else None
     return text if isinstance(text, str) else None
 
 

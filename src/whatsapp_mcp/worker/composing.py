@@ -44,7 +44,7 @@ class Composer:
     """Makes new messages, and finds those that they are about."""
 
     def __init__(self, account: Account, store: StoreThread, media: Path) -> None:
-        """``media``: the folder of received media; copies for sending on lie beside it while they are needed."""
+        """``media``: the media folder of the account; copies for sending on lie in it while they are needed."""
         self._account = account
         self._store = store
         self._media = media

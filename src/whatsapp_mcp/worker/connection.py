@@ -15,8 +15,10 @@ from typing import Final, Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
+from whatsapp_mcp.buckets import prefix_from
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import SessionTimeout, WhatsAppMcpError
+from whatsapp_mcp.media.received.opening import received_media
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe import lines as p
 from whatsapp_mcp.pipe.account import SyncContacts
@@ -112,7 +114,8 @@ class WhatsAppConnection:
         level = "DEBUG" if self._record else _WHATSMEOW_LEVELS.get(hello.log_level.upper(), "WARN")
         self._client = Client(self._keys, hello.device_name, log_level=level, typing=hello.typing)
         self._account = Account(self._client, MediaDownloads(hello.endpoint))
-        self._retention = policy(hello.retention_days, Path(hello.media_dir)) if hello.retention_days else None
+        media = received_media(prefix_from(hello.bucket) if hello.bucket else Path(hello.media_dir))
+        self._retention = policy(hello.retention_days, media) if hello.retention_days else None
         self._intake = Intake(
             whereabouts_of(hello.store),
             self._account,
@@ -126,6 +129,7 @@ class WhatsAppConnection:
             self._account,
             store,
             Path(hello.media_dir),
+            media,
             lambda: self._in_loop(self._departures.look),
             self._settled,
             policy=hello.policy,

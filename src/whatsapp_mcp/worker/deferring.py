@@ -26,6 +26,7 @@ from whatsapp_mcp.errors import (
     WhatsAppMcpError,
 )
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.media import downloads
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.outgoing import MediaOut, SentMessage, TextOut
 from whatsapp_mcp.pipe import messages as p
@@ -41,7 +42,7 @@ from whatsapp_mcp.worker.store_thread import StoreThread
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-HELD_FILES: Final = "held"
+HELD_FILES: Final = downloads.HELD
 """Folder in the media folder: the files of messages that are held, each under the message's id."""
 
 ANSWERED_WITHIN: Final = 24 * 60 * 60 * 1000

@@ -91,7 +91,7 @@ class DepartureCheck:
             file=place_of(places.file),
             book=whereabouts_of(places.book),
             audit=Path(places.audit),
-            tokens=Path(places.tokens),
+            tokens=place_of(places.tokens),
             default_token=Path(places.default_token),
             store=whereabouts_of(places.store),
         )

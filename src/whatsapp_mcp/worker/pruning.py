@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.media import downloads
-from whatsapp_mcp.store.write.retention import DownloadedFile, RetentionPolicy
+from whatsapp_mcp.media.received.place import ReceivedMedia
+from whatsapp_mcp.store.write.retention import RetentionPolicy
 from whatsapp_mcp.worker.store_thread import StoreThread
 
 logger = logging.getLogger(__name__)
@@ -20,23 +19,14 @@ PAUSE: Final = 0.05
 """Seconds between two parts, so that the disk has time for others."""
 
 
-def policy(days: int, media: Path) -> RetentionPolicy:
-    """Keep messages so many days.
+def policy(days: int, media: ReceivedMedia) -> RetentionPolicy:
+    """Keep messages so many days, and what was downloaded of them.
 
     Args:
-        media: the media folder of the account; nothing outside it is deleted.
+        media: where the files of the account lie. Those of a folder that cannot be deleted stay; while a bucket cannot
+            be reached, the messages stay too.
     """
-
-    def remove_file(file: DownloadedFile) -> None:
-        place = downloads.target(
-            media, chat=file.chat, message_id=file.message_id, mimetype=file.mimetype, name=file.name
-        )
-        try:
-            downloads.remove_all(place, file.sha256)
-        except StoreError as error:  # the message goes nevertheless
-            logger.warning("media of a removed message stays: %s", error.message)
-
-    return RetentionPolicy(days, remove_file)
+    return RetentionPolicy(days, media.remove)
 
 
 async def keep_pruned(store: StoreThread) -> None:

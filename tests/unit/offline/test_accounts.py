@@ -12,10 +12,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.s3 import object_names
 from tests.unit.offline.served import SERVER, served
 from tests.unit.systems import needs_links
 
 from whatsapp_mcp.cli import cli
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.media import downloads
+from whatsapp_mcp.media.received.opening import received_media
+from whatsapp_mcp.models.downloaded import DownloadedFile
 from whatsapp_mcp.offline import accounts as accounts_module
 from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.pipe.control import Restart
@@ -23,6 +28,7 @@ from whatsapp_mcp.platform.ownership import others_may_read
 from whatsapp_mcp.settings import Settings
 
 JID = "12025550100:7@s.whatsapp.net"
+FILE = DownloadedFile(Jid("4915112345678", "s.whatsapp.net"), "M1", "image/jpeg", None, None)
 
 Run = Callable[..., Result]
 
@@ -135,6 +141,34 @@ def test_an_account_gets_another_name(run: Run, data: Path) -> None:
     assert done.exit_code == 0, done.output
     assert (data / "shop" / "messages.db").read_bytes() == b"all"
     assert not (data / "work").exists()
+
+
+def keep(data: Path, account: str) -> None:
+    """A file in the account's media."""
+    settings = Settings(data_dir=data, account=account)
+    draft = downloads.draft(settings.media_dir / downloads.TEMPORARY)
+    draft.write_bytes(b"content")
+    received_media(settings.received_media).keep(draft, FILE)
+
+
+def test_media_in_a_bucket_follow_their_account(
+    run: Run, data: Path, bucket: str, s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHATSAPP_MCP_MEDIA", f"s3://{bucket}/all")
+    for account in ("work", "home"):
+        run("accounts", "add", account)
+        keep(data, account)
+    (file,) = {name.rpartition("/")[2] for name in object_names(s3_url, bucket)}
+    done = run("accounts", "rename", "work", "shop")
+    assert done.exit_code == 0, done.output
+    assert object_names(s3_url, bucket) == [f"all/home/{file}", f"all/shop/{file}"]
+    done = run("accounts", "remove", "shop", "--yes")
+    assert done.exit_code == 0, done.output
+    assert object_names(s3_url, bucket) == [f"all/home/{file}"]
+    monkeypatch.setenv("WHATSAPP_MCP_MEDIA", "s3://not-there")
+    refused = run("accounts", "remove", "home", "--yes")
+    assert refused.exit_code != 0 and "no bucket 'not-there'" in refused.output
+    assert (data / "home").exists(), "nothing is half removed"
 
 
 def test_an_account_is_removed_and_the_phone_is_named(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,7 @@ from whatsapp_mcp.models.changes import MessageEdited, MessageReceived, MessageR
 from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.offline.diagnosis import diagnosis_text, examine, report, status_text, take_status
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict
+from whatsapp_mcp.offline.diagnosis.data import check_received_media
 from whatsapp_mcp.offline.diagnosis.installation import (
     MCP_TESTED,
     NEONIZE_TESTED,
@@ -41,6 +42,7 @@ from whatsapp_mcp.offline.diagnosis.installation import (
     check_extra,
     check_neonize,
 )
+from whatsapp_mcp.offline.diagnosis.report import media_status
 from whatsapp_mcp.offline.installer import find_installer
 from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.platform.system import UNTRIED
@@ -203,6 +205,34 @@ def test_status_of_a_linked_account_with_messages(settings: Settings) -> None:
     assert (stats.messages, stats.chats, stats.newest_message) == (2, 2, MESSAGE_AT)
     assert status.store.schema_version == stats.schema_version
     assert status.store.bytes == settings.store_path.stat().st_size
+
+
+def test_media_are_counted_where_they_lie(settings: Settings) -> None:
+    assert "Media      none downloaded yet" in status_text(take_status(settings))
+    chat = settings.media_dir / "1@s.whatsapp.net"
+    for folder in (chat, settings.media_dir / "outgoing"):
+        folder.mkdir(parents=True)
+        (folder / "A.jpg").write_bytes(bytes(140_000))
+    status = take_status(settings)
+    assert (status.media.place, status.media.files, status.media.bytes) == (str(settings.media_dir), 1, 140_000)
+    assert check_received_media(status.media).message == f"1 file, 0.1 MB in {settings.media_dir}"
+
+
+def test_a_bucket_for_media_that_cannot_be_used_is_a_problem(settings: Settings, aws: pytest.MonkeyPatch) -> None:
+    aws.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    media = media_status(settings.model_copy(update={"media": "s3://nobody-listens/all"}))
+    assert media.place == "s3://nobody-listens/all/default"
+    check = check_received_media(media)
+    assert (check.verdict, check.name) == (Verdict.PROBLEM, "received-media")
+    assert "does not answer" in check.message and "AWS_ENDPOINT_URL" in (check.next_step or "")
+    aws.setenv("AWS_ENDPOINT_URL", "http://store.example")
+    check = check_received_media(media_status(settings.model_copy(update={"media": "s3://elsewhere"})))
+    assert check.verdict is Verdict.PROBLEM and "unencrypted" in check.message
+
+
+def test_media_in_a_bucket_are_counted(settings: Settings, bucket: str) -> None:
+    check = check_received_media(media_status(settings.model_copy(update={"media": f"s3://{bucket}/all"})))
+    assert (check.verdict, check.message) == (Verdict.OK, f"0 files, 0.0 MB in s3://{bucket}/all/default")
 
 
 def test_status_counts_what_a_running_writer_has_just_stored(settings: Settings) -> None:

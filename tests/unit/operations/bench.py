@@ -29,17 +29,21 @@ from whatsapp_mcp.catalog import Catalog, load_catalog
 from whatsapp_mcp.catalog.check import ArgumentChecker
 from whatsapp_mcp.client.rows import complete
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.media import downloads
 from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned, MessageReceived
 from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.models.delivery import DeliveryStatus
+from whatsapp_mcp.models.downloaded import DownloadedFile
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.runner import OperationRunner
 from whatsapp_mcp.operations.services import Services, Store
 from whatsapp_mcp.pipe.account import KeepLook
+from whatsapp_mcp.pipe.messages import DownloadMedia
 from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.gate import Gate
 from whatsapp_mcp.policy.passage import Passage
+from whatsapp_mcp.private_files import new_private_file
 from whatsapp_mcp.server.bodies import is_whole
 from whatsapp_mcp.server.results import success
 from whatsapp_mcp.settings import Settings
@@ -107,6 +111,20 @@ class Bench:
 
     def _keep_look(self, command: KeepLook) -> None:
         self.writer.keep_look(command.caller, Look(command.arrival, command.looked_at))
+
+    def use(self, settings: Settings) -> None:
+        """From now on."""
+        self.settings, self.services = settings, self.services_with(settings)
+        self.runner = OperationRunner(self.services, self.gate)
+
+    def keep(self, command: DownloadMedia | DownloadedFile, content: bytes) -> None:
+        """Keep this as the file that a message has, as the session process does when it was fetched."""
+        which = command.file if isinstance(command, DownloadMedia) else command
+        draft = downloads.draft(self.settings.media_dir / downloads.TEMPORARY)
+        with new_private_file(draft) as file:
+            file.write(content)
+        self.services.received.keep(draft, which)
+        downloads.discard(draft)
 
     # -- what the store knows -----------------------------------------------------------------------------------------
 

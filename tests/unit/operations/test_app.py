@@ -11,8 +11,9 @@ from urllib.request import url2pathname
 import pytest
 
 from tests.unit.operations.bench import Bench
-from tests.unit.operations.fakes import ME, NOW
+from tests.unit.operations.fakes import ANA, ME, NOW
 from whatsapp_mcp.errors import AlreadyLoggedIn, InvalidArgument, NotConnected, NotLoggedIn, RateLimited
+from whatsapp_mcp.models.downloaded import DownloadedFile
 from whatsapp_mcp.models.session import SessionSnapshot, SessionState
 from whatsapp_mcp.models.views import Device
 from whatsapp_mcp.pipe.control import PairPhone
@@ -92,9 +93,21 @@ async def test_logout(bench: Bench, words: str, *, confirmed: bool) -> None:
 
 
 async def test_logout_that_erases(bench: Bench) -> None:
+    file = DownloadedFile(ANA, "D1", "image/jpeg", None, None)
+    bench.keep(file, b"content")
     await bench.run("appLogout", erase=True)
-    assert "messages were deleted" in bench.outcome.message
+    assert "messages and the downloaded media were deleted" in bench.outcome.message
     assert bench.session.erased
+    assert bench.services.received.find(file) is None
+
+
+async def test_logout_that_erases_says_what_it_could_not_delete(bench: Bench, aws: pytest.MonkeyPatch) -> None:
+    aws.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    bench.use(bench.settings.model_copy(update={"media": "s3://nobody-listens"}))
+    await bench.run("appLogout", erase=True)
+    assert bench.session.erased
+    assert "downloaded media" not in bench.outcome.message
+    assert "Media are still there" in str(bench.outcome.note) and "AWS_ENDPOINT_URL" in str(bench.outcome.note)
 
 
 async def test_logout_when_nothing_is_linked(bench: Bench) -> None:

@@ -51,7 +51,7 @@ async def able(bench: Bench, note: bytes) -> AsyncIterator[None]:
     """Downloads give the note, transcripts are kept, and pools last as long as the test."""
 
     def download(command: DownloadMedia) -> None:
-        Path(command.path).write_bytes(note)
+        bench.keep(command, note)
 
     def keep(command: KeepTranscript) -> None:
         target = command.target

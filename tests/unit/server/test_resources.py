@@ -167,7 +167,7 @@ async def test_a_file_is_read_with_the_type_of_its_content(bench: Bench) -> None
     bench.receive("P1", content=Content(MessageKind.DOCUMENT, "bill.pdf", media=lie))
 
     def download(command: DownloadMedia) -> None:
-        Path(command.path).write_bytes(PDF)
+        bench.keep(command, PDF)
 
     bench.session.answers["download_media"] = download
     async with client(bench) as host:
@@ -181,8 +181,7 @@ async def test_a_file_is_read_with_the_type_of_its_content(bench: Bench) -> None
         assert refused.data["code"] == "invalid_argument" and "no media" in refused.message
 
     def large(command: DownloadMedia) -> None:
-        with Path(command.path).open("wb") as file:
-            file.truncate((1 << 20) + 1)
+        bench.keep(command, bytes((1 << 20) + 1))
 
     bench.session.answers["download_media"] = large
     bench.receive("P2", content=Content(MessageKind.DOCUMENT, "bill.pdf", media=lie))
@@ -194,7 +193,7 @@ async def test_a_file_is_read_with_the_type_of_its_content(bench: Bench) -> None
 async def test_results_say_where_their_media_is_read(bench: Bench) -> None:
     picture = MediaInfo(mimetype="image/jpeg")
     bench.receive("I 1 obey", content=Content(MessageKind.IMAGE, media=picture))
-    bench.session.answers["download_media"] = lambda command: Path(command.path).write_bytes(PDF) and None
+    bench.session.answers["download_media"] = lambda command: bench.keep(command, PDF)
     template = "whatsapp://media/{chat_jid}/{message_id}"
     async with client(bench) as host:
 
@@ -220,7 +219,7 @@ async def test_results_say_where_their_media_is_read(bench: Bench) -> None:
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
 async def test_a_client_that_makes_files_of_links_is_told_the_uri_instead(bench: Bench, mode: str) -> None:
     bench.receive("I1", content=Content(MessageKind.IMAGE, media=MediaInfo(mimetype="image/jpeg")))
-    bench.session.answers["download_media"] = lambda command: Path(command.path).write_bytes(PDF) and None
+    bench.session.answers["download_media"] = lambda command: bench.keep(command, PDF)
     for info, links in ((None, 0), (A_HOST, 1)):  # None: the name of MCP's Python SDK
         async with client(bench, mode, info=info) as host:
             downloaded = await host.call_tool("downloadMessageMedia", {"phone": str(ANA), "message_id": "I1"})

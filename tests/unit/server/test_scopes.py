@@ -32,6 +32,7 @@ from tests.unit.server.connections import (
 from tests.unit.server.fakes import PNG, FakeTokens, settings
 from whatsapp_mcp.catalog import Operation, load_catalog, select
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.media.received.folder import FolderFile
 from whatsapp_mcp.operations.outcome import Arguments, Image, KeptFile, Outcome, Watched
 from whatsapp_mcp.policy.caller import Caller, Grant, Scope
 from whatsapp_mcp.policy.gate import Gate
@@ -76,7 +77,9 @@ class GatedRunner:
         self._gate.enter(passage)
         self.callers.append(passage.caller)
         images = (Image(PNG),) if passage.operation.picture else ()
-        return Outcome("Done.", images=images, file=KeptFile(Path(__file__), "text/x-python", Jid("1", "lid"), "X"))
+        return Outcome(
+            "Done.", images=images, file=KeptFile(FolderFile(Path(__file__)), "text/x-python", Jid("1", "lid"), "X")
+        )
 
     async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
         self._gate.enter(passage)

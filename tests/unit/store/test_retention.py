@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,8 +45,9 @@ from whatsapp_mcp.models.changes import (
 )
 from whatsapp_mcp.models.content import EventAnswer
 from whatsapp_mcp.models.delivery import ReceiptKind
+from whatsapp_mcp.models.downloaded import DownloadedFile
 from whatsapp_mcp.store.write import retention
-from whatsapp_mcp.store.write.retention import DAY, DownloadedFile, RetentionPolicy
+from whatsapp_mcp.store.write.retention import DAY, RetentionPolicy
 from whatsapp_mcp.whereabouts import Whereabouts
 
 SAYINGS: Final = (
@@ -76,7 +77,7 @@ class Bench:
 
     def __init__(self, where: Whereabouts) -> None:
         self.files: list[DownloadedFile] = []
-        self.store = Store(where, RetentionPolicy(1, self.files.append))
+        self.store = Store(where, RetentionPolicy(1, self.files.extend))
         self.limit(0)
 
     def limit(self, second: int) -> None:
@@ -402,11 +403,11 @@ def test_many_sayings_of_one_message(bench: Bench, monkeypatch: pytest.MonkeyPat
 def test_a_part_that_fails_changes_nothing(where: Whereabouts) -> None:
     failing = [True]
 
-    def remove_file(_file: DownloadedFile) -> None:
+    def remove_files(_files: Sequence[DownloadedFile]) -> None:
         if failing:
             raise OSError("no disk")
 
-    store = Store(where, RetentionPolicy(1, remove_file))
+    store = Store(where, RetentionPolicy(1, remove_files))
     store.now = ms(0) + DAY
     store.apply([message("A1", 1, "word", media=PHOTO), message("A2", 2, "word")])
     store.now = ms(9) + DAY
@@ -445,7 +446,7 @@ def stored(facts: list[Change], policy: RetentionPolicy | None, limit: int, look
         store.now = ms(limit) + DAY
         store.apply(facts)
         store.close()
-        store = Store(path, RetentionPolicy(1, lambda _file: None) if policy is None else policy)
+        store = Store(path, RetentionPolicy(1, lambda _files: None) if policy is None else policy)
         store.now = ms(limit) + DAY
         prune(store)
         try:
@@ -532,7 +533,7 @@ def test_not_to_store_is_the_same_as_to_store_and_remove(drawn: Said) -> None:
     facts, limit = nameless(drawn[0]), drawn[1]
     # A star keeps only a message that is here or comes later.
     facts.sort(key=lambda fact: (not isinstance(fact, IdentityLearned), not isinstance(fact, MessageStarred)))
-    policy = RetentionPolicy(1, lambda _file: None)
+    policy = RetentionPolicy(1, lambda _files: None)
     assert stored(facts, policy, limit, pages_and_unread) == stored(facts, None, limit, pages_and_unread)
 
 

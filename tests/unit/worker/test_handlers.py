@@ -24,6 +24,7 @@ from tests.unit.whatsapp.received import (
 )
 from whatsapp_mcp.errors import NotFound, SessionTimeout, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.media.received.folder import MediaFolder
 from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.outgoing import PollOut, SendOptions, SentMessage, TextOut
 from whatsapp_mcp.models.views import Device, Message, NumberCheck, Person
@@ -110,7 +111,9 @@ class Session:
         self.thread.run(lambda writer: writer.set_owner(ME, ME_LID)).result(WAIT)
         account = Account(self.client)
         profiles = Profiles(self.client, account)
-        self.messages = MessageHandlers(account, self.thread, folder / "media", policy=policy)
+        self.messages = MessageHandlers(
+            account, self.thread, folder / "media", MediaFolder(folder / "media"), policy=policy
+        )
         self.handlers = Dispatch(
             AccountHandlers(account, self.thread),
             self.messages,

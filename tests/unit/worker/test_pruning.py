@@ -13,10 +13,14 @@ import pytest
 
 from tests.unit.store.build import ANA, PHOTO
 from tests.unit.waiting import soon
+from whatsapp_mcp.buckets import BucketPrefix
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.media import downloads
+from whatsapp_mcp.media.received.folder import MediaFolder
+from whatsapp_mcp.media.received.opening import received_media
 from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.models.content import Content, MessageKind
+from whatsapp_mcp.models.downloaded import DownloadedFile
 from whatsapp_mcp.pipe.lines import Notice
 from whatsapp_mcp.store.engine.sqlite.files import journal_path
 from whatsapp_mcp.store.journal import Journal
@@ -80,7 +84,7 @@ async def test_messages_and_their_files_go(tmp_path: Path, caplog: pytest.LogCap
         file.write_bytes(b"x")
     file_of(media, "LOST").symlink_to(store)
     reader = StoreReader(store)
-    async with pruned(StoreWriter(store, retention=policy(30, media))):
+    async with pruned(StoreWriter(store, retention=policy(30, MediaFolder(media)))):
         await soon(lambda: reader.messages(ANA, limit=9, offset=0).total == 1)
     assert not file_of(media, "OLD").exists()
     assert file_of(media, "NEW").exists()
@@ -101,10 +105,44 @@ async def test_a_file_that_stays_does_not_keep_its_message(
     writer.apply([photo("OLD", 31)])
     writer.close()
     reader = StoreReader(store)
-    async with pruned(StoreWriter(store, retention=policy(30, media))):
+    async with pruned(StoreWriter(store, retention=policy(30, MediaFolder(media)))):
         await soon(lambda: reader.messages(ANA, limit=9, offset=0).total == 0)
     assert "stays" in caplog.text
     reader.close()
+
+
+def of_photo(message_id: str) -> DownloadedFile:
+    return DownloadedFile(ANA, message_id, PHOTO.mimetype, PHOTO.file_name, PHOTO.file_sha256)
+
+
+async def test_files_in_a_bucket_go_with_their_messages(tmp_path: Path, bucket: str) -> None:
+    store, media = tmp_path / "messages.db", received_media(BucketPrefix(bucket, "default"))
+    writer = StoreWriter(store)
+    writer.apply([photo("OLD", 31), photo("LOST", 32), photo("NEW", 29)])
+    writer.close()
+    for message_id in ("OLD", "NEW"):
+        draft = downloads.draft(tmp_path / "outgoing")
+        draft.write_bytes(b"x")
+        await asyncio.to_thread(media.keep, draft, of_photo(message_id))
+    reader = StoreReader(store)
+    async with pruned(StoreWriter(store, retention=policy(30, media))):
+        await soon(lambda: reader.messages(ANA, limit=9, offset=0).total == 1)
+    assert await asyncio.to_thread(media.find, of_photo("OLD")) is None
+    assert await asyncio.to_thread(media.find, of_photo("NEW")) is not None
+    reader.close()
+
+
+async def test_while_a_bucket_cannot_be_reached_messages_stay(
+    tmp_path: Path, aws: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    aws.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    store, media = tmp_path / "messages.db", received_media(BucketPrefix("nobody-listens", "default"))
+    writer = StoreWriter(store)
+    writer.apply([photo("OLD", 31)])
+    writer.close()
+    async with pruned(StoreWriter(store, retention=policy(30, media))) as thread:
+        await soon(lambda: "AWS" in caplog.text or "does not answer" in caplog.text)
+        assert await asyncio.wrap_future(thread.run(lambda writer: writer.find("OLD", ANA))) is not None
 
 
 @pytest.mark.parametrize("failure", [StoreError("disk full"), ValueError("nobody thought of it")])
@@ -114,7 +152,9 @@ async def test_what_gets_old_later_goes_later(
     """And a failure in between does not end it."""
     monkeypatch.setattr(pruning, "INTERVAL", 0.01)
     now = time.time_ns() // 1_000_000
-    writer = StoreWriter(tmp_path / "messages.db", now=lambda: now, retention=policy(30, tmp_path / "media"))
+    writer = StoreWriter(
+        tmp_path / "messages.db", now=lambda: now, retention=policy(30, MediaFolder(tmp_path / "media"))
+    )
     writer.apply([photo("A1", 29)])
     failures = [failure]
     prune = writer.prune

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 import anyio
@@ -17,7 +17,7 @@ from whatsapp_mcp.media.limits import MIB
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.source import paths
 from whatsapp_mcp.media.source.data_uri import write_data_uri
-from whatsapp_mcp.media.work import Work
+from whatsapp_mcp.media.work import OnProgress, Work
 
 _CHUNK: Final = MIB
 _SCHEME: Final = "://"
@@ -34,6 +34,19 @@ class SourceFile:
     """By content."""
 
 
+class KeptSource(Protocol):
+    """A received file that was downloaded before."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+    def copy_to(self, place: Path, on_progress: OnProgress = ...) -> None: ...
+
+
 async def fetch(
     source: str,
     folder: Path,
@@ -42,10 +55,10 @@ async def fetch(
     limit: int,
     policy: MediaPolicy,
     work: Work,
-    kept: Path | None = None,
+    kept: KeptSource | None = None,
 ) -> SourceFile:
-    """Copy a source of at most ``limit`` bytes into ``folder`` as ``source``, in bounded memory. ``kept`` is where it
-    lies when we know that already: it is a file of our own.
+    """Copy a source of at most ``limit`` bytes into ``folder`` as ``source``, in bounded memory. ``kept`` is the source
+    when we have it already: it is a file of our own.
 
     Raises:
         InvalidArgument: it does not exist, is empty, too large, or cannot be fetched; names the field.
@@ -77,9 +90,12 @@ def _copy(source: str, target: Path, *, field: str, limit: int, policy: MediaPol
     return name
 
 
-def _copy_kept(source: Path, target: Path, *, field: str, limit: int, policy: MediaPolicy, work: Work) -> str:
-    with source.open("rb") as file:
-        _copy_open(file.fileno(), target, field=field, limit=limit, policy=policy, work=work)
+def _copy_kept(source: KeptSource, target: Path, *, field: str, limit: int, policy: MediaPolicy, work: Work) -> str:
+    if source.size > limit:
+        raise _too_large(field, limit, policy)
+    source.copy_to(target, work.step)
+    if not target.stat().st_size:
+        raise _empty(field)
     return source.name
 
 

@@ -18,7 +18,7 @@ from whatsapp_mcp.account_folder import (
 )
 from whatsapp_mcp.errors import NotInstalled, SetupError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
-from whatsapp_mcp.offline.diagnosis.report import SessionStatus, StoreStatus
+from whatsapp_mcp.offline.diagnosis.report import MediaStatus, SessionStatus, StoreStatus
 from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_change, others_may_read
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.engine.sqlite.files import RESERVE
@@ -161,6 +161,18 @@ def _check_index(path: Path) -> Check:
             "Run `whatsapp-mcp reindex`; servers may run meanwhile.",
         )
     return ok("search-index", "holds the messages" if complete else _TOO_LARGE)
+
+
+def check_received_media(media: MediaStatus) -> Check:
+    if media.problem is not None:
+        return problem("received-media", media.problem, media.next_step or "Run this command as the server's user.")
+    return ok("received-media", f"{media_extent(media)} in {media.place}")
+
+
+def media_extent(media: MediaStatus) -> str:
+    """How much it is, in words."""
+    said = f"{quantity(media.files, 'file')}, {media.bytes / 1e6:,.1f} MB"
+    return said if media.complete else f"more than {said}"
 
 
 def check_disk(settings: Settings) -> Check:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from whatsapp_mcp.extras import MEDIA, VOICE
+from whatsapp_mcp.extras import MEDIA, POSTGRES, S3, VOICE
 from whatsapp_mcp.offline.diagnosis import configuration, data, host_checks, installation, process_checks
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict, ok, problem
 from whatsapp_mcp.offline.diagnosis.connecting import connection_tried
-from whatsapp_mcp.offline.diagnosis.report import session_status, store_status
+from whatsapp_mcp.offline.diagnosis.report import media_status, session_status, store_status
 
 Examination = Callable[[], Check | Iterable[Check] | None]
 
@@ -36,6 +36,8 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
         ("mcp", installation.check_mcp),
         ("media", lambda: installation.check_extra(MEDIA)),
         ("voice", lambda: installation.check_extra(VOICE)),
+        ("postgres", lambda: installation.check_extra(POSTGRES)),
+        ("s3", lambda: installation.check_extra(S3)),
         ("settings", lambda: wrong or ok("settings", "valid")),
         ("tools", lambda: configuration.check_tools(settings)),
         ("endpoint", lambda: configuration.check_endpoint(settings)),
@@ -47,6 +49,7 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
         ("connection", lambda: connection_tried(settings) if connect else ()),
         ("session", lambda: data.check_session_path(settings) or data.check_session(session)),
         ("store", lambda: data.check_store(store)),
+        ("received-media", lambda: data.check_received_media(media_status(settings))),
         ("policy", lambda: configuration.check_policy(settings)),
         ("webhooks", lambda: configuration.check_webhooks(settings)),
         ("http-token", lambda: configuration.check_token(settings.token_path)),

@@ -18,6 +18,8 @@ from whatsapp_mcp.account_folder import accounts_in
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import WhatsAppMcpError
+from whatsapp_mcp.media.received.opening import received_media
+from whatsapp_mcp.media.received.place import extent_of
 from whatsapp_mcp.offline.diagnosis.session_process import SessionProcessStatus, session_process_status
 from whatsapp_mcp.offline.diagnosis.standing import StandingReport, standing_of
 from whatsapp_mcp.offline.webhooks import list_webhooks, standing_text
@@ -34,6 +36,10 @@ from whatsapp_mcp.wire import native
 
 LOOK_SECONDS: Final = 2.0
 """For damage inside a database: enough for a million messages; `status` is asked often."""
+
+
+MEDIA_COUNTED: Final = 20_000
+"""Files; a bucket lists a thousand at a time."""
 
 
 class _View(BaseModel):
@@ -86,6 +92,19 @@ class StoreStatus(_View):
     next_step: str | None = None
 
 
+class MediaStatus(_View):
+    """What was received and downloaded."""
+
+    place: str
+    """A folder, or a prefix of a bucket."""
+    files: int = 0
+    bytes: int = 0
+    complete: bool = True
+    """False: there is more, which was not counted."""
+    problem: str | None = None
+    next_step: str | None = None
+
+
 class EndpointStatus(_View):
     """The simulator that is used instead of WhatsApp."""
 
@@ -126,6 +145,7 @@ class Status(_View):
     lock: LockStatus
     session: SessionStatus
     store: StoreStatus
+    media: MediaStatus
     standing: StandingReport
     endpoint: EndpointStatus | None
     """None: the real WhatsApp."""
@@ -151,6 +171,7 @@ def take_status(settings: Settings) -> Status:
         lock=lock_status(settings.lock_path),
         session=session_status(settings.keys, look=LOOK_SECONDS),
         store=store_status(settings.store, look=LOOK_SECONDS),
+        media=media_status(settings),
         endpoint=_endpoint_status(settings.endpoint),
         webhooks=webhook_statuses(settings),
         versions=_versions(),
@@ -238,6 +259,16 @@ def _file_status(path: Path, look: float) -> StoreStatus:
         return StoreStatus(path=path, exists=False)
     again = "Close all MCP hosts and restore a back-up, or move the file away to start with an empty store."
     return StoreStatus(path=path, exists=True, **asdict(stats), **_inside(path, open_untouched, look, again))
+
+
+def media_status(settings: Settings) -> MediaStatus:
+    place = str(settings.received_media)
+    try:
+        with waits_for(f"counting the media in {place}"):
+            extent = extent_of(received_media(settings.received_media), MEDIA_COUNTED)
+    except WhatsAppMcpError as error:
+        return MediaStatus(place=place, problem=error.message, next_step=error.next_step)
+    return MediaStatus(place=place, files=extent.files, bytes=extent.size, complete=extent.complete)
 
 
 def _inside(path: Path, opened: Opener, look: float, again: str) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Final
 import click
 
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict
-from whatsapp_mcp.offline.diagnosis.data import quantity
-from whatsapp_mcp.offline.diagnosis.report import LockStatus, Status
+from whatsapp_mcp.offline.diagnosis.data import media_extent, quantity
+from whatsapp_mcp.offline.diagnosis.report import LockStatus, MediaStatus, Status
 from whatsapp_mcp.offline.diagnosis.session_process import SessionProcessStatus
 
 WIDTH: Final = 80
@@ -33,6 +33,7 @@ def status_text(status: Status) -> str:
         ("Servers", _servers(status.process)),
         ("Linked", [_linked(status), *(_step(status.session.next_step) if status.standing.well else [])]),
         ("Messages", [_messages(status), *_step(status.store.next_step)]),
+        ("Media", _media(status.media)),
         ("WhatsApp", _whatsapp(status)),
         ("Webhooks", [f"{one.name}: {one.said}" for one in status.webhooks]),
         (
@@ -118,6 +119,12 @@ def _messages(status: Status) -> str:
     said = f"{quantity(store.messages, 'message')} in {quantity(store.chats, 'chat')}, {store.bytes / 1e6:,.1f} MB"
     said += f", newest of {store.newest_message:%Y-%m-%d %H:%M} UTC" if store.newest_message else ""
     return said if store.checked else f"{said}; not looked into to the end, as `whatsapp-mcp doctor` does"
+
+
+def _media(media: MediaStatus) -> list[str]:
+    if media.problem is not None:
+        return [f"unknown: {media.problem}", *_step(media.next_step)]
+    return [f"{media_extent(media)} in {media.place}" if media.files else "none downloaded yet"]
 
 
 def _whatsapp(status: Status) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.media.received.opening import file_at
 from whatsapp_mcp.platform.files import remove, sync
 from whatsapp_mcp.platform.files import replace as put_in_place
 from whatsapp_mcp.private_files import new_private_file
@@ -59,7 +60,15 @@ def _unwritable(path: Path, error: OSError) -> SetupError:
     )
 
 
-def copied(source: Path, path: Path, *, replace: bool) -> None:
-    """Put a copy of a file there, whole or not at all. Raises SetupError, as :func:`new_file` does."""
-    with source.open("rb") as original, new_file(path, replace=replace) as file:
+def copied(source: str, path: Path, *, replace: bool) -> None:
+    """Put a copy of received media there, whole or not at all.
+
+    Args:
+        source: the path or address that `downloadMessageMedia` gave.
+
+    Raises:
+        SetupError: as :func:`new_file` does.
+        StoreError: the source cannot be read.
+    """
+    with file_at(source).opened() as original, new_file(path, replace=replace) as file:
         shutil.copyfileobj(original, file)

@@ -6,6 +6,7 @@ from typing import Final
 
 import anyio
 
+from whatsapp_mcp.media.received.opening import file_at
 from whatsapp_mcp.offline.verify import samples
 from whatsapp_mcp.offline.verify.sight import Sight
 from whatsapp_mcp.offline.verify.trial import Differs, NotTried, Trial, need, soon
@@ -111,10 +112,15 @@ async def download(trial: Trial) -> tuple[Sight, ...]:
         if step not in trial.ids:
             continue
         body = await trial.own.call("downloadMessageMedia", phone=trial.own.jid, message_id=trial.ids[step])
-        content = await anyio.Path(body["results"]["file_path"]).read_bytes()
+        content = await anyio.to_thread.run_sync(_content_at, body["results"]["file_path"])
         if not content or (step == "document" and content != trial.document):
             raise Differs(Sight.OTHER_BYTES)
     return (Sight.SAME_BYTES,)
+
+
+def _content_at(where: str) -> bytes:
+    with file_at(where).opened() as file:
+        return file.read()
 
 
 async def phone(trial: Trial) -> tuple[Sight, ...]:

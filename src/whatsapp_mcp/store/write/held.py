@@ -76,7 +76,7 @@ _MESSAGE: Final = (
     " FROM chats CROSS JOIN messages AS m ON m.chat = chats.entity AND m.id = ?2"
     " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender WHERE {chats}"
-    " AND (?3 IS NULL OR wire_sender.entity = ?3)"
+    " AND (CAST(?3 AS BIGINT) IS NULL OR wire_sender.entity = ?3)"
 )
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import MessageReceived
+from whatsapp_mcp.models.downloaded import DownloadedFile
 from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import clamp, place_floor, stored_jid
 from whatsapp_mcp.store.write.chats import Chats
@@ -33,25 +33,12 @@ DAY: Final = 24 * 60 * 60 * 1000
 
 
 @dataclass(frozen=True, slots=True)
-class DownloadedFile:
-    """What names the file of a message, if its media was ever downloaded."""
-
-    chat: Jid
-    """In one form; a person's file may lie under either."""
-    message_id: str
-    mimetype: str
-    name: str | None
-    sha256: bytes | None
-    """Of the content."""
-
-
-@dataclass(frozen=True, slots=True)
 class RetentionPolicy:
     days: int
     """Older messages are neither stored nor kept; at least 1."""
-    remove_file: Callable[[DownloadedFile], None]
-    """Called before the message is gone from the store: if the process is killed in between, a message without its
-    file is left, and not a file that nobody knows of. May not raise."""
+    remove_files: Callable[[Sequence[DownloadedFile]], None]
+    """Called before messages are gone from the store: if the process is killed in between, messages without their
+    files are left, and no files that nobody knows of. While it raises StoreError, the messages stay too."""
 
 
 _STARRED: Final = "SELECT 1 FROM stars WHERE stars.chat = {0}.chat AND stars.message_id = {0}.{1} AND stars.starred = 1"
@@ -172,8 +159,9 @@ class Retention:
     def _remove(self, found: Sequence[Held], now: int) -> None:
         for row in found:
             self._index.remove(row.place, row.document)
-            if row.mimetype is not None:
-                self._remove_file(row, row.mimetype)
+        files = [file for row in found if row.mimetype is not None for file in self._files(row, row.mimetype)]
+        if files:
+            self._policy.remove_files(files)
         arrivals = [(row.arrival,) for row in found]
         self._connection.executemany("DELETE FROM media WHERE arrival = ?", arrivals)
         self._connection.executemany("DELETE FROM messages WHERE arrival = ?", arrivals)
@@ -187,12 +175,13 @@ class Retention:
         for chat, of_chat in groupby(found, key=lambda row: row.chat):
             self._count_out(chat, [row for row in of_chat if not row.is_hidden], now)
 
-    def _remove_file(self, row: Held, mimetype: str) -> None:
+    def _files(self, row: Held, mimetype: str) -> Iterator[DownloadedFile]:
+        """All that the file of a message may be kept as."""
         (sha256,) = self._connection.execute(
             "SELECT file_sha256 FROM media WHERE arrival = ?", (row.arrival,)
         ).fetchone()
         for (jid,) in self._connection.execute("SELECT jid FROM addresses WHERE entity = ?", (row.chat,)):
-            self._policy.remove_file(DownloadedFile(stored_jid(jid), row.id, mimetype, row.file_name, sha256))
+            yield DownloadedFile(stored_jid(jid), row.id, mimetype, row.file_name, sha256)
 
     def _count_out(self, chat: int, shown: Sequence[Held], now: int) -> None:
         row = self._chats.get(chat, now)

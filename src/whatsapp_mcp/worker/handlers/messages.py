@@ -9,6 +9,8 @@ from pathlib import Path
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.media import downloads
+from whatsapp_mcp.media.received.place import ReceivedMedia
 from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.changes import (
     Change,
@@ -48,6 +50,7 @@ class MessageHandlers:
         account: Account,
         store: StoreThread,
         media: Path,
+        received: ReceivedMedia,
         held_changed: Callable[[], None] = lambda: None,
         settled: Callable[[str], Awaitable[None]] = _at_once,
         *,
@@ -55,7 +58,8 @@ class MessageHandlers:
     ) -> None:
         """
         Args:
-            media: the folder of received media; files on their way out lie below it while they are needed.
+            media: files that are fetched, or on their way out, lie below it while they are needed.
+            received: where those that were fetched are kept.
             policy: of the account; see `Hello`.
             held_changed: is called when there is something to do about held messages.
             settled: returns when it is known what became of the message with this id.
@@ -63,6 +67,8 @@ class MessageHandlers:
         self._settled = settled
         self._account = account
         self._store = store
+        self._received = received
+        self._temporary = media / downloads.TEMPORARY
         self._sends = Sends(account, store)
         self._composer = Composer(account, store, media)
         self.deferring = Deferring(
@@ -133,7 +139,12 @@ class MessageHandlers:
         if not stored.has_media:
             raise InvalidArgument("message_id: this message has no media", field="message_id")
         bounds = Bounds(command.limit, time.monotonic() + command.seconds)
-        self._account.download(stored.file, Path(command.path), bounds)
+        draft = downloads.draft(self._temporary)
+        try:
+            self._account.download(stored.file, draft, bounds)
+            self._received.keep(draft, command.file)
+        finally:
+            downloads.discard(draft)
 
     @handles(p.KeepTranscript)
     def _keep_transcript(self, command: p.KeepTranscript) -> None:

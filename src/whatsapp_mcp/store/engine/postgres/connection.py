@@ -77,9 +77,8 @@ class PostgresConnection:
 
     engine: ClassVar[Engine] = "postgres"
 
-    def __init__(self, where: PostgresSchema, *, named: str, statement_timeout: int = STATEMENT_TIMEOUT) -> None:
-        """``named``: what the database's administrator sees of it.
-
+    def __init__(self, where: PostgresSchema, *, statement_timeout: int = STATEMENT_TIMEOUT) -> None:
+        """
         Raises:
             psycopg.Error: the database cannot be reached, or refuses.
         """
@@ -89,14 +88,12 @@ class PostgresConnection:
         """Which store it was that it saw first: the number of one of its tables."""
         self.state: int | None = None
         """Of a connection that only reads: which state of the store it saw last."""
-        self._settings = (named, statement_timeout)
+        self._timeout = statement_timeout
         self._raw = self._connected()
 
     def _connected(self) -> psycopg.Connection[PostgresRow]:
-        named, timeout = self._settings
         parameters = for_psycopg(self.where)
-        parameters["options"] += f" -c statement_timeout={timeout}"
-        parameters["application_name"] = named
+        parameters["options"] += f" -c statement_timeout={self._timeout}"
         raw: psycopg.Connection[PostgresRow] = psycopg.connect(
             **cast("dict[str, Any]", _ALIVE | parameters),
             autocommit=True,

@@ -37,7 +37,7 @@ class SchemaDatabase:
 
     def open_for_writing(self) -> StoreConnection:
         with self.errors():
-            connection = PostgresConnection(self.where, named="whatsapp-mcp", statement_timeout=WRITING_TIMEOUT)
+            connection = PostgresConnection(self.where, statement_timeout=WRITING_TIMEOUT)
             try:
                 migrate(connection, self.where)
             except BaseException:
@@ -106,7 +106,7 @@ class SchemaDatabase:
     def _looking(self) -> Iterator[PostgresConnection]:
         with (
             self.errors(),
-            closing(PostgresConnection(self.where, named="whatsapp-mcp looking", statement_timeout=0)) as connection,
+            closing(PostgresConnection(self.where, statement_timeout=0)) as connection,
         ):
             yield connection
 

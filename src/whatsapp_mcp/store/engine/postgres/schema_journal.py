@@ -55,7 +55,7 @@ class PostgresJournal:
             self._complain(error)
 
     def _open(self) -> None:
-        connection = PostgresConnection(self._where, named="whatsapp-mcp journal")
+        connection = PostgresConnection(self._where)
         try:
             migrate(connection, self._where)
             (self.last_written,) = connection.execute("SELECT max(written_at) FROM journal").fetchone()
