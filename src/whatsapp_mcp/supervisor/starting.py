@@ -32,8 +32,10 @@ SESSION_COMMAND: Final = (sys.executable, "-P", "-m", "whatsapp_mcp.worker.proce
 START_LIMIT: Final = 30.0
 """Seconds until it can be attached to."""
 
-_EXEC_ENVIRONMENT: Final = {"NEONIZE_BOT_TAG": "off"}
-"""Must exist at exec time: otherwise neonize 0.5.2 marks every private message as sent by a business bot."""
+_EXEC_ENVIRONMENT: Final = {"NEONIZE_BOT_TAG": "off", "GOMEMLIMIT": "100MiB"}
+"""Must exist at exec time. Without the first, neonize 0.5.2 marks every private message as sent by a business bot. By
+the second, Go clears up before its memory grows beyond that: a file on its way lies in it some times over, and the one
+before need not lie there too."""
 
 
 async def start_session(
