@@ -134,10 +134,8 @@ def test_who_follows_sees_what_comes(log: AuditLog, postgres_schema: PostgresSch
 
 def test_the_oldest_lines_go_when_there_are_too_many(postgres_schema: PostgresSchema) -> None:
     table = AuditTable(postgres_schema)
-    lines = [
-        json.dumps({"time": "2026-01-01T00:00:00Z", "operation": str(number)}, separators=(",", ":"))
-        for number in range(60)
-    ]
+    entries = [{"time": "2026-01-01T00:00:00Z", "operation": f"{number:02}"} for number in range(60)]
+    lines = [json.dumps(entry, separators=(",", ":")) for entry in entries]
     for line in lines:
         table.append(f"{line}\n".encode())
     size = len(lines[30]) + 1
@@ -145,4 +143,4 @@ def test_the_oldest_lines_go_when_there_are_too_many(postgres_schema: PostgresSc
     assert table._closing is not None
     table._closing.join(CHILD_LIMIT)
     table.close()
-    assert operations(postgres_schema) == [str(number) for number in range(40, 60)]
+    assert operations(postgres_schema) == [f"{number:02}" for number in range(40, 60)]
