@@ -54,7 +54,11 @@ class CutConnection:
                 self._open.append(near)  # a connection to which nobody ever says anything
                 continue
             far = socket.socket(socket.AF_UNIX)
-            far.connect(self._target)
+            try:
+                far.connect(self._target)
+            except OSError:  # the server is just starting
+                near.close()
+                continue
             self._open += [near, far]
             threading.Thread(target=self._forward, args=(near, far), daemon=True).start()
 
@@ -78,6 +82,6 @@ def cut_connection(url: str) -> Iterator[tuple[CutConnection, str]]:
     proxy = CutConnection(f"{folder}/.s.PGSQL.5432")
     user = urlsplit(url).username or "postgres"
     try:
-        yield proxy, f"postgresql://{user}@127.0.0.1:{proxy.port}{urlsplit(url).path}"
+        yield proxy, f"postgresql://{user}@127.0.0.1:{proxy.port}{urlsplit(url).path}?sslmode=disable"
     finally:
         proxy.close()
