@@ -11,7 +11,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
-from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.catalog import load_catalog
@@ -87,25 +86,26 @@ def chosen_calls(
     )
 
 
-def read_calls(path: Path, choice: AuditChoice, *, limit: int, follow: bool) -> Iterator[AuditEntry]:
+def read_calls(where: Whereabouts, choice: AuditChoice, *, limit: int, follow: bool) -> Iterator[AuditEntry]:
     """The newest ``limit`` calls (0: all), the oldest of them first; with ``follow``, then those that come.
 
     Raises:
         SetupError: a file cannot be read.
+        StoreError: the database cannot be read.
     """
     try:
         seen = 0
         newest: deque[AuditEntry] = deque(maxlen=limit or None)
-        for entry in audit_entries(path):
+        for entry in audit_entries(where):
             seen += 1
             if choice.fits(entry):
                 newest.append(entry)
         yield from newest
         if follow:
-            yield from filter(choice.fits, islice(audit_entries(path, follow=True), seen, None))
+            yield from filter(choice.fits, islice(audit_entries(where, follow=True), seen, None))
     except OSError as error:
         raise SetupError(
-            f"the audit {error.filename or path} cannot be read: {error.strerror}",
+            f"the audit {error.filename or where} cannot be read: {error.strerror}",
             next_step="Run this command as the server's user.",
         ) from error
 
