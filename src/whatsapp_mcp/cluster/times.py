@@ -32,6 +32,8 @@ PATIENCE: Final = 1.0
 """For which a lock may be held by who has not written its row yet, or has given it back."""
 ALIVE: Final = 4.0
 """A node that has not said so for longer is not given accounts."""
+MOVE_PATIENCE: Final = 15.0
+"""For which a process that was started to take an account over waits until it is given up."""
 WANTED: Final = 15.0
 """For which it holds that a node was asked to start an account."""
 STAYS: Final = 60.0
