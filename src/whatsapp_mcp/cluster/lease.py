@@ -19,7 +19,7 @@ import psycopg
 from whatsapp_mcp.cluster.database import ClusterUnreachable, Connection, connect, own_address, told
 from whatsapp_mcp.cluster.names import BITS, application_tag, lock_key
 from whatsapp_mcp.cluster.tables import CHANNEL, prepare
-from whatsapp_mcp.cluster.times import FENCE, KILL, LIMIT, MOVE_PATIENCE, PATIENCE, RENEW
+from whatsapp_mcp.cluster.times import FENCE, HEAD_START, KILL, LIMIT, MOVE_PATIENCE, PATIENCE, RENEW
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.platform.deadline import Deadline, boot_clock
 
@@ -268,12 +268,17 @@ class _Attempt:
                 return None
             if self._claim.waits:
                 self._say_ready()
-            elif not self._locked or (self._first is not None and self._first.heartbeat != found.heartbeat):
+            elif self._is_kept(found):
                 self._leave(found)
             self._first = found
         if time.monotonic() > self._until:
             self._leave(found)
         return None
+
+    def _is_kept(self, found: _Found) -> bool:
+        """Whether the holder renews its lease, or has its connection and no reason to be taken for dead."""
+        renewed = self._first is not None and self._first.heartbeat != found.heartbeat
+        return renewed or not (self._locked or found.rest <= HEAD_START)
 
     def _say_ready(self) -> None:
         if self._first is None:

@@ -162,9 +162,8 @@ class SessionProcess:
 
         found: Holding | p.Ended
         try:
-            if shared.waits:  # the account is away for as short as can be
-                hello = self._hello
-                self._library = await asyncio.to_thread(load, hello.endpoint, require_endpoint=hello.require_endpoint)
+            hello = self._hello  # before there is a lease to wait for: the account is away for as short as can be
+            self._library = await asyncio.to_thread(load, hello.endpoint, require_endpoint=hello.require_endpoint)
             found = await Holding.begin(
                 shared,
                 self._folder / "lock",
@@ -172,6 +171,8 @@ class SessionProcess:
                 lost=self._lose,
                 given_up=self._finished.done,
             )
+        except WhatsAppMcpError as error:
+            found = _end_by(error)
         except Exception:
             logger.exception("the account could not be taken")
             found = p.Ended(reason="crashed", detail="the account could not be taken; the log says why")
