@@ -30,7 +30,6 @@ async def measure() -> list[Row]:
         home = Path(folder)
         file = home / "outbox" / "large.bin"
         file.parent.mkdir()
-        file.write_bytes(os.urandom(SIZE))
         async with world(home) as whatsapp:
             variables = environment(home, whatsapp.endpoint, WHATSAPP_MCP_OUTBOX=str(file.parent))
             async with hosting(SERVER, variables) as host:
@@ -40,6 +39,7 @@ async def measure() -> list[Row]:
                 before = [(await host.call("listChats")).seconds * 1000 for _ in range(BEFORE)]
                 end = time.monotonic() + SECONDS
                 for _ in range(FILES):
+                    file.write_bytes(os.urandom(SIZE))  # the same once more would only be told again
                     call = {"name": "sendFile", "arguments": {"phone": ANA, "file": str(file)}}
                     number = host.program.begin("tools/call", call)
                     while (answer := host.program.overtaken.get(number)) is None:

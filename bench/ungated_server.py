@@ -23,7 +23,7 @@ from whatsapp_mcp.server.host_limits import ANSWER_WITHIN, patience_of
 async def _run(self: runner.OperationRunner, passage: Passage, arguments: Arguments) -> Outcome:
     until = asyncio.get_running_loop().time() + ANSWER_WITHIN
     services = self._services.for_call(passage.caller, self._services.store, until, hold_seconds=0)
-    return await runner._in_time(passage.operation, runner._handler(passage.operation), services, arguments)
+    return await runner._in_time(passage.operation, await runner._handler(passage.operation), services, arguments)
 
 
 def _ended(_runner: runner.OperationRunner, _passage: Passage) -> None:

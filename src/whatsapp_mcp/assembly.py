@@ -17,6 +17,7 @@ from whatsapp_mcp import clock
 from whatsapp_mcp.account_folder import accounts_in, check_files, close_folder, make_folder, name_for_neonize
 from whatsapp_mcp.account_names import DEFAULT_ACCOUNT
 from whatsapp_mcp.catalog import CatalogError, Operation, SelectionError, load_catalog, select
+from whatsapp_mcp.documents import is_there
 from whatsapp_mcp.errors import SessionError, SetupError, StoreUnusable, WhatsAppMcpError
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
@@ -24,6 +25,7 @@ from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.decision import at_rest
 from whatsapp_mcp.supervisor.manager import SessionManager
+from whatsapp_mcp.whereabouts import Place
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -285,6 +287,12 @@ async def at_terminal(settings: Settings, *, ask: Asking | None, session: bool) 
         yield TerminalCalls(operations, running, settings, ask=ask, session=manager)
 
 
+def _has_webhooks(place: Place) -> bool:
+    with suppress(WhatsAppMcpError):  # `doctor` tells
+        return is_there(place)
+    return False
+
+
 def _has_scheduled(store: Path) -> bool:
     from whatsapp_mcp.store.read.reader import StoreReader
 
@@ -337,7 +345,7 @@ class AccountServers:
         return tuple(
             name
             for name in self.names()
-            if self._of(name).webhooks_path.exists() or _has_scheduled(self._of(name).store_path)
+            if _has_webhooks(self._of(name).webhooks_place) or _has_scheduled(self._of(name).store_path)
         )
 
     def find(self, name: str) -> tuple[int, int] | None:

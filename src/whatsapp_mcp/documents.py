@@ -8,10 +8,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from whatsapp_mcp.postgres import connected, errors_of, make_schema
-from whatsapp_mcp.whereabouts import PostgresSchema, StoredDocument
+from whatsapp_mcp.whereabouts import Place, PostgresSchema, StoredDocument
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -24,6 +25,11 @@ _WRITE: Final = (
     "INSERT INTO documents VALUES (%s, 1, %s)"
     " ON CONFLICT (name) DO UPDATE SET version = documents.version + 1, content = excluded.content"
 )
+
+
+def is_there(place: Place) -> bool:
+    """Whether there is a file, or a document, of this name. Raises StoreError."""
+    return place.exists() if isinstance(place, Path) else document_version(place) is not None
 
 
 class Draft:

@@ -81,7 +81,7 @@ def use(file: Path, data_dir: Path | None, account: str | None, as_json: bool) -
 @policy.command()
 @place_options
 def text(data_dir: Path | None, account: str | None) -> None:
-    """Print policy.toml as it was written, to be edited and given to `whatsapp-mcp policy use`."""
+    """Print policy.toml as it was written, to be edited and given to `whatsapp-mcp policy use FILE`."""
     from whatsapp_mcp.offline.policies import policy_source
 
     click.echo(policy_source(_settings(data_dir, account)), nl=False)

@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from whatsapp_mcp.clock import now_ms
+from whatsapp_mcp.documents import is_there
 from whatsapp_mcp.errors import StoreError, WhatsAppMcpError
 from whatsapp_mcp.models.figures import AccountFigures, LimitUse, WebhookFigures
 from whatsapp_mcp.offline.webhooks import list_webhooks
@@ -72,13 +73,13 @@ def _policy(settings: Settings) -> tuple[tuple[LimitUse, ...], int | None]:
 
 
 def _webhooks(settings: Settings, arrivals: int) -> WebhookFigures:
-    if not settings.webhooks_path.exists():
-        return WebhookFigures()
     with suppress(WhatsAppMcpError, OSError):
-        listed, progress = list_webhooks(settings), read_progress(settings.webhook_progress_path)
+        if not is_there(settings.webhooks_place):
+            return WebhookFigures()
+        listed, progress = list_webhooks(settings), read_progress(settings.webhook_progress_place)
         positions = [
             max(progress.get(one.id, Standing()).position, one.since)
-            for one in WebhookBook(settings.webhooks_path).webhooks()
+            for one in WebhookBook(settings.webhooks_place).webhooks()
         ]
         return WebhookFigures(
             states=Counter(one.state for one in listed),

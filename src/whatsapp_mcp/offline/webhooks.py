@@ -59,7 +59,7 @@ def add_webhook(
     """
     from whatsapp_mcp.webhooks.posting import check_url
 
-    book = WebhookBook(settings.webhooks_path)
+    book = WebhookBook(settings.webhooks_place)
     webhook = Webhook(name="new", id="", url=url, secret="", kinds=(), reach=reach)
     check_url(url, webhook.network)
     return book.add(
@@ -74,20 +74,20 @@ def add_webhook(
 
 def list_webhooks(settings: Settings) -> tuple[ListedWebhook, ...]:
     """Raises SetupError: the files cannot be read."""
-    progress = read_progress(settings.webhook_progress_path)
+    progress = read_progress(settings.webhook_progress_place)
     return tuple(
-        _listed(one, progress.get(one.id, Standing())) for one in WebhookBook(settings.webhooks_path).webhooks()
+        _listed(one, progress.get(one.id, Standing())) for one in WebhookBook(settings.webhooks_place).webhooks()
     )
 
 
 def remove_webhook(settings: Settings, name: str) -> None:
     """Raises NotFound, SetupError."""
-    WebhookBook(settings.webhooks_path).remove(name)
+    WebhookBook(settings.webhooks_place).remove(name)
 
 
 def resume_webhook(settings: Settings, name: str, *, skips: bool) -> None:
     """Let a stopped webhook go on; ``skips``: without what waits. Raises NotFound, SetupError, StoreError."""
-    WebhookBook(settings.webhooks_path).resume(name, since=_newest(settings) if skips else None)
+    WebhookBook(settings.webhooks_place).resume(name, since=_newest(settings) if skips else None)
 
 
 def try_webhook(settings: Settings, name: str) -> tuple[bool, str]:
@@ -103,7 +103,7 @@ def try_webhook(settings: Settings, name: str) -> tuple[bool, str]:
     from whatsapp_mcp.webhooks.posting import Poster, PostResult, PostVerdict
     from whatsapp_mcp.webhooks.signing import encoded
 
-    webhook = WebhookBook(settings.webhooks_path).named(name)
+    webhook = WebhookBook(settings.webhooks_place).named(name)
     body = encoded({"type": "test", "timestamp": time_text(now()), "account": settings.account, "data": {}})
 
     async def post() -> PostResult:

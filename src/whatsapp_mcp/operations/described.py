@@ -4,6 +4,7 @@ that what was judged and what is done are the same."""
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import re
 import sys
@@ -34,6 +35,7 @@ _PLAIN: Final = re.compile(r"(?:[^\W\d]{1,15}[^\w=:]{1,5}){0,11}[^\W\d]{0,15}[^\
 _NUMBERS: Final = 100
 """So many numbers of a text are looked up."""
 _LOOKS: Final = "whatsapp_mcp.policy.secrets"
+_FILES: Final = "whatsapp_mcp.operations.sent_files"
 _AT_ONCE: Final = 2_000
 """Characters that are looked through in the event loop; more would hold up other calls."""
 
@@ -159,6 +161,8 @@ async def _files(services: Services, names: tuple[str, ...], given: Mapping[str,
     own = [name for name in names if given.get(name) and not is_link(given[name])]
     if not own:
         return ()  # what looks at files is slow to load, and most calls send none
+    if _FILES not in sys.modules:
+        await anyio.to_thread.run_sync(importlib.import_module, _FILES)
     from whatsapp_mcp.operations.sent_files import look_at
 
     return tuple([await look_at(services, name, given[name]) for name in own])

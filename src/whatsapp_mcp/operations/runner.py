@@ -10,6 +10,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final
 
+import anyio.to_thread
+
 from whatsapp_mcp.catalog.operation import Operation
 from whatsapp_mcp.errors import (
     AmbiguousRecipient,
@@ -26,6 +28,7 @@ from whatsapp_mcp.operations.hearing import names_in
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
 from whatsapp_mcp.operations.registry import IDEMPOTENCY_KEY, REGISTERED, Handler
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.targets import canonical
 from whatsapp_mcp.policy.call import Call
 from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.gate import Gate
@@ -54,13 +57,19 @@ def handlers() -> Mapping[str, Handler]:
     return MappingProxyType(REGISTERED)
 
 
-def _handler(operation: Operation) -> Handler:
-    """Of one operation; importing a module registers its handlers."""
+async def _handler(operation: Operation) -> Handler:
+    """Of one operation. What is to be imported first takes as long as many calls, which go on meanwhile."""
+    if operation.name not in REGISTERED:
+        await anyio.to_thread.run_sync(_import_handler, operation)
+    return REGISTERED[operation.name]
+
+
+def _import_handler(operation: Operation) -> None:
+    """Importing a module registers its handlers."""
     for module in _MODULES[operation.tag]:
         if operation.name in REGISTERED:
             break
         importlib.import_module(f"whatsapp_mcp.operations.{module}")
-    return REGISTERED[operation.name]
 
 
 async def _in_time(operation: Operation, handler: Handler, services: Services, arguments: Arguments) -> Outcome:
@@ -97,9 +106,12 @@ class OperationRunner:
 
     async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         operation = passage.operation
-        handler = partial(_in_time, operation, _handler(operation))
+        handler = partial(_in_time, operation, await _handler(operation))
         rules = self._gate.enter(passage)
         services = self._within(rules, passage.caller)
+        conversation = passage.caller.conversation
+        if conversation.chat is not None:
+            conversation.chat = canonical(self._services, conversation.chat)
         if IDEMPOTENCY_KEY not in arguments:
             return await self._admitted(passage, rules, handler, services, arguments)
         from whatsapp_mcp.operations.idempotency import run_once

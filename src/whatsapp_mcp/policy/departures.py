@@ -53,8 +53,8 @@ class DeparturePolicy:
         *,
         file: Place,
         book: Whereabouts,
-        audit: Path,
-        tokens: Path,
+        audit: Whereabouts,
+        tokens: Place,
         default_token: Path,
         store: Path,
     ) -> DeparturePolicy:

@@ -22,7 +22,8 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whatsapp_mcp.clock import now_ms
-from whatsapp_mcp.errors import NotFound, SetupError
+from whatsapp_mcp.documents import changing_document, document_version, read_document
+from whatsapp_mcp.errors import NotFound, SetupError, StoreError
 from whatsapp_mcp.platform.file_lock import FileLock
 from whatsapp_mcp.platform.files import remove
 from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_read
@@ -30,6 +31,7 @@ from whatsapp_mcp.policy.caller import Grant, Scope
 from whatsapp_mcp.private_files import write_private
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.token_file import read_token
+from whatsapp_mcp.whereabouts import Place
 
 DEFAULT_TOKEN: Final = "default"
 _TAKEN: Final = frozenset({DEFAULT_TOKEN, "local"})
@@ -94,10 +96,11 @@ class _Content(BaseModel):
 
 
 class TokenBook:
-    """All tokens of a data directory. Safe in any number of processes; each change is made alone."""
+    """All tokens of a data directory, or of all that share a database, where only ``default`` stays with its machine.
+    Safe in any number of processes; each change is made alone."""
 
-    def __init__(self, path: Path, default_path: Path) -> None:
-        self.path = path
+    def __init__(self, place: Place, default_path: Path) -> None:
+        self._place = place
         self._default_path = default_path
         self._stamp: tuple[_Stamp, _Stamp] | None = None
         self._content = _Content()
@@ -106,7 +109,7 @@ class TokenBook:
 
     @classmethod
     def of(cls, settings: Settings) -> TokenBook:
-        return cls(settings.tokens_path, settings.token_path)
+        return cls(settings.tokens_place, settings.token_path)
 
     def tokens(self) -> tuple[tuple[Token, int | None], ...]:
         """Each with the time of its last use.
@@ -213,12 +216,12 @@ class TokenBook:
         return self._tokens
 
     def _look(self) -> None:
-        stamp = _stamp(self.path), _stamp(self._default_path)
+        stamp = _stamp(self._place), _stamp(self._default_path)
         if stamp == self._stamp and _settled(stamp):
             return
         self._stamp = None
         self._content, self._tokens = _Content(), ()
-        content = _read(self.path)
+        content = _read(self._place)
         default = self._default()
         self._content, self._tokens = content, (*((default,) if default else ()), *content.tokens)
         self._stamp = stamp
@@ -234,31 +237,55 @@ class TokenBook:
     @contextmanager
     def _changing(self, patience: float = _PATIENCE) -> Iterator[_Content]:
         """What the file holds; written back when the body has ended well."""
+        if not isinstance(self._place, Path):
+            with _as_setup(), changing_document(self._place) as draft:
+                content = _parsed(self._place, draft.content) if draft.content is not None else _Content()
+                yield content
+                draft.content = _written(content)
+            return
         try:
-            path = self.path.with_suffix(".lock")
+            path = self._place.with_suffix(".lock")
             lock = FileLock.wait(path, patience)
             if lock is None:
                 raise SetupError(f"{path} is held by another program", next_step="Try again.")
             try:
-                content = _read(self.path)
+                content = _read(self._place)
                 yield content
-                write_private(self.path, content.model_dump_json(indent=1, exclude_defaults=True).encode() + b"\n")
+                write_private(self._place, _written(content))
             finally:
                 lock.release()
         except OSError as error:
-            raise _unusable(self.path, error) from None
+            raise _unusable(self._place, error) from None
 
 
 def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def tokens_in(path: Path) -> tuple[Token, ...]:
-    """Those that the file holds. Raises SetupError: it is damaged, open to others, or cannot be read."""
-    return _read(path).tokens
+def tokens_in(place: Place) -> tuple[Token, ...]:
+    """Those that it holds. Raises SetupError: it is damaged, open to others, or cannot be read."""
+    return _read(place).tokens
 
 
-def _read(path: Path) -> _Content:
+def _written(content: _Content) -> bytes:
+    return content.model_dump_json(indent=1, exclude_defaults=True).encode() + b"\n"
+
+
+@contextmanager
+def _as_setup() -> Iterator[None]:
+    """A database that cannot be used is no worse than a file that cannot."""
+    try:
+        yield
+    except StoreError as error:
+        raise SetupError(f"the tokens cannot be read: {error.message}", next_step=error.next_step) from error
+
+
+def _read(place: Place) -> _Content:
+    if not isinstance(place, Path):
+        with _as_setup():
+            content = read_document(place)
+        return _parsed(place, content) if content is not None else _Content()
+    path = place
     try:
         with path.open("rb") as file:
             why = not_ours_alone(os.fstat(file.fileno()))
@@ -272,11 +299,15 @@ def _read(path: Path) -> _Content:
         raise SetupError(f"the file {path} {why}", next_step="Find out who made it so, then delete it.")
     if open_to is not None:
         raise SetupError(f"the file {path} can be read by others ({open_to})", next_step=how_to_close(path))
+    return _parsed(path, written)
+
+
+def _parsed(place: Place, written: bytes) -> _Content:
     try:
         return _Content.model_validate_json(written)
     except ValidationError:
         raise SetupError(
-            f"the file {path} holds no tokens that can be read",
+            f"the file {place} holds no tokens that can be read",
             next_step="Delete it and make the tokens anew, or upgrade if a newer version wrote it.",
         ) from None
 
@@ -288,7 +319,12 @@ def _unusable(path: Path, error: OSError) -> SetupError:
     )
 
 
-def _stamp(path: Path) -> _Stamp:
+def _stamp(place: Place) -> _Stamp:
+    if not isinstance(place, Path):
+        with _as_setup():
+            version = document_version(place)
+        return (0, version, 0, 0) if version is not None else None
+    path = place
     try:
         found = path.stat()
     except OSError:

@@ -32,8 +32,10 @@ SESSION_COMMAND: Final = (sys.executable, "-P", "-m", "whatsapp_mcp.worker.proce
 START_LIMIT: Final = 30.0
 """Seconds until it can be attached to."""
 
-_EXEC_ENVIRONMENT: Final = {"NEONIZE_BOT_TAG": "off"}
-"""Must exist at exec time: otherwise neonize 0.5.2 marks every private message as sent by a business bot."""
+_EXEC_ENVIRONMENT: Final = {"NEONIZE_BOT_TAG": "off", "GOMEMLIMIT": "100MiB"}
+"""Must exist at exec time. Without the first, neonize 0.5.2 marks every private message as sent by a business bot. By
+the second, Go clears up before its memory grows beyond that: a file on its way lies in it some times over, and the one
+before need not lie there too."""
 
 
 async def start_session(
@@ -132,11 +134,11 @@ def _webhooks(settings: Settings) -> WebhooksBegin:
     return WebhooksBegin(
         account=settings.account,
         store=str(settings.store_path.absolute()),
-        book=str(settings.webhooks_path.absolute()),
-        progress=str(settings.webhook_progress_path.absolute()),
+        book=told_place(settings.webhooks_place),
+        progress=told_place(settings.webhook_progress_place),
         policy=told_place(settings.policy_place),
         preset=settings.policy,
-        audit=str(settings.audit_path.absolute()),
+        audit=told(settings.audit),
         log_level=settings.log_level,
     )
 
@@ -146,8 +148,8 @@ def _policy(settings: Settings) -> PolicyPlaces:
         preset=settings.policy,
         file=told_place(settings.policy_place),
         book=told(settings.policy_book),
-        audit=str(settings.audit_path.absolute()),
-        tokens=str(settings.tokens_path.absolute()),
+        audit=told(settings.audit),
+        tokens=told_place(settings.tokens_place),
         default_token=str(settings.token_path.absolute()),
         store=str(settings.store_path.absolute()),
     )

@@ -1,4 +1,5 @@
-"""The webhooks of an account, in a file that only its owner reads: it holds the secrets that sign."""
+"""The webhooks of an account, in a file that only its owner reads, since it holds the secrets that sign; or in a
+document of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from whatsapp_mcp.clock import now_ms
-from whatsapp_mcp.errors import InvalidArgument, NotFound, SetupError
+from whatsapp_mcp.documents import changing_document, document_version, read_document
+from whatsapp_mcp.errors import InvalidArgument, NotFound, SetupError, StoreError
 from whatsapp_mcp.media.source.addresses import Reach
 from whatsapp_mcp.models.events import EventKind
 from whatsapp_mcp.platform.file_lock import FileLock
@@ -22,6 +24,7 @@ from whatsapp_mcp.platform.files import remove
 from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_read
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.private_files import write_private
+from whatsapp_mcp.whereabouts import Place
 
 SECRET_PREFIX: Final = "whsec_"
 """Standard Webhooks, "Signature scheme": base64 of 24 to 64 random bytes behind it."""
@@ -78,22 +81,26 @@ class _Content(BaseModel):
 
 
 class WebhookBook:
-    """Safe in any number of processes; each change is made alone."""
+    """Safe in any number of processes, on any number of nodes; each change is made alone."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, place: Place) -> None:
+        self._place = place
 
     def stamp(self) -> tuple[int, int, int] | None:
-        """Another one when the file was written anew; None: there is none."""
+        """Another one when it was written anew; None: there is none. Raises SetupError: nobody can tell."""
+        if not isinstance(self._place, Path):
+            with _as_setup():
+                version = document_version(self._place)
+            return (version, 0, 0) if version is not None else None
         try:
-            found = self.path.stat()
+            found = self._place.stat()
         except OSError:
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino
 
     def webhooks(self) -> tuple[Webhook, ...]:
         """Raises SetupError: the file is damaged, open to others, or cannot be read."""
-        return _read(self.path).webhooks
+        return _read(self._place).webhooks
 
     def add(
         self,
@@ -160,23 +167,28 @@ class WebhookBook:
     @contextmanager
     def _changing(self) -> Iterator[_Content]:
         """What the file holds; written back when the body has ended well."""
+        if not isinstance(self._place, Path):
+            with _as_setup(), changing_document(self._place) as draft:
+                content = _parsed(self._place, draft.content) if draft.content is not None else _Content()
+                yield content
+                draft.content = _written(content) if content.webhooks else None
+            return
         try:
-            path = self.path.with_suffix(".lock")
+            path = self._place.with_suffix(".lock")
             lock = FileLock.wait(path, _PATIENCE)
             if lock is None:
                 raise SetupError(f"{path} is held by another program", next_step="Try again.")
             try:
-                content = _read(self.path)
+                content = _read(self._place)
                 yield content
                 if content.webhooks:
-                    written = content.model_dump_json(indent=1, exclude_defaults=True)
-                    write_private(self.path, written.encode() + b"\n")
+                    write_private(self._place, _written(content))
                 else:  # without the file, nobody starts a deliverer
-                    remove(self.path)
+                    remove(self._place)
             finally:
                 lock.release()
         except OSError as error:
-            raise _unusable(self.path, error) from None
+            raise _unusable(self._place, error) from None
 
 
 def _named(webhooks: tuple[Webhook, ...], name: str) -> Webhook:
@@ -186,7 +198,25 @@ def _named(webhooks: tuple[Webhook, ...], name: str) -> Webhook:
     raise NotFound(f"there is no webhook {name!r}", next_step="`whatsapp-mcp webhook list` shows which there are.")
 
 
-def _read(path: Path) -> _Content:
+def _written(content: _Content) -> bytes:
+    return content.model_dump_json(indent=1, exclude_defaults=True).encode() + b"\n"
+
+
+@contextmanager
+def _as_setup() -> Iterator[None]:
+    """A database that cannot be used is no worse than a file that cannot."""
+    try:
+        yield
+    except StoreError as error:
+        raise SetupError(f"the webhooks cannot be read: {error.message}", next_step=error.next_step) from error
+
+
+def _read(place: Place) -> _Content:
+    if not isinstance(place, Path):
+        with _as_setup():
+            content = read_document(place)
+        return _parsed(place, content) if content is not None else _Content()
+    path = place
     try:
         with path.open("rb") as file:
             why = not_ours_alone(os.fstat(file.fileno()))
@@ -200,11 +230,15 @@ def _read(path: Path) -> _Content:
         raise SetupError(f"the file {path} {why}", next_step="Find out who made it so, then delete it.")
     if open_to is not None:
         raise SetupError(f"the file {path} can be read by others ({open_to})", next_step=how_to_close(path))
+    return _parsed(path, written)
+
+
+def _parsed(place: Place, written: bytes) -> _Content:
     try:
         return _Content.model_validate_json(written)
     except ValidationError:
         raise SetupError(
-            f"the file {path} holds no webhooks that can be read",
+            f"the file {place} holds no webhooks that can be read",
             next_step="Delete it and make the webhooks anew, or upgrade if a newer version wrote it.",
         ) from None
 

@@ -22,7 +22,7 @@ import anyio.abc
 import anyio.from_thread
 import anyio.to_thread
 
-from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.errors import SetupError, StoreError
 from whatsapp_mcp.log_lines import start_logging
 from whatsapp_mcp.pipe.webhooks import WebhooksBegin
 from whatsapp_mcp.policy.audit import AuditLog
@@ -33,7 +33,7 @@ from whatsapp_mcp.webhooks.delivery import Delivery
 from whatsapp_mcp.webhooks.feed import Feed
 from whatsapp_mcp.webhooks.posting import Poster, PostResult
 from whatsapp_mcp.webhooks.progress import Standing, WrittenProgress, read_progress
-from whatsapp_mcp.whereabouts import place_of
+from whatsapp_mcp.whereabouts import place_of, whereabouts_of
 
 logger = logging.getLogger("whatsapp_mcp.webhooks")
 
@@ -54,11 +54,11 @@ class Deliverer:
 
     def __init__(self, begins: WebhooksBegin) -> None:
         self._begins = begins
-        self._book = WebhookBook(Path(begins.book))
-        self._progress = Path(begins.progress)
+        self._book = WebhookBook(place_of(begins.book))
+        self._progress = place_of(begins.progress)
         self._policy = PolicyFile(place_of(begins.policy), cast(Preset, begins.preset))
         self._feed = Feed(Path(begins.store), self._policy)
-        self._audit = AuditLog(Path(begins.audit), lambda: self._policy.rules.audit)
+        self._audit = AuditLog(whereabouts_of(begins.audit), lambda: self._policy.rules.audit)
         self._poster = Poster()
         self._answering = anyio.CapacityLimiter(AT_ONCE)
         self._failing = anyio.CapacityLimiter(FAILING_AT_ONCE)
@@ -97,15 +97,13 @@ class Deliverer:
     async def _follow_book(self, tasks: anyio.abc.TaskGroup) -> None:
         seen: object = None
         while True:
-            stamp = self._book.stamp()
-            if stamp != seen:
-                seen = stamp
-                try:
-                    webhooks = await anyio.to_thread.run_sync(self._book.webhooks)
-                except SetupError as error:
-                    logger.warning("%s %s", error.message, error.next_step)
-                else:
-                    self._take_over(webhooks, tasks)
+            try:
+                stamp = await anyio.to_thread.run_sync(self._book.stamp)
+                if stamp != seen:
+                    seen = stamp
+                    self._take_over(await anyio.to_thread.run_sync(self._book.webhooks), tasks)
+            except SetupError as error:
+                logger.warning("%s %s", error.message, error.next_step)
             await anyio.sleep(LOOK)
 
     def _take_over(self, webhooks: tuple[Webhook, ...], tasks: anyio.abc.TaskGroup) -> None:
@@ -163,8 +161,9 @@ class Deliverer:
         self._written.note({key: self._standings[key] for key in changed & self._standings.keys()})
         try:
             await anyio.to_thread.run_sync(self._written.write)
-        except OSError as error:
-            logger.warning("how far the webhooks are could not be written down: %s", error.strerror)
+        except (OSError, StoreError) as error:
+            said = error.message if isinstance(error, StoreError) else error.strerror
+            logger.warning("how far the webhooks are could not be written down: %s", said)
 
 
 async def _serve(begins: WebhooksBegin) -> None:

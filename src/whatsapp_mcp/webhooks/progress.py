@@ -13,7 +13,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from whatsapp_mcp.documents import read_document, write_document
 from whatsapp_mcp.private_files import write_private
+from whatsapp_mcp.whereabouts import Place
 
 logger = logging.getLogger(__name__)
 
@@ -49,23 +51,24 @@ class _Content(BaseModel):
     """By the id of the webhook."""
 
 
-def read_progress(path: Path) -> dict[str, Standing]:
-    """By the id of the webhook. A file that cannot be read counts as none: then what is kept is sent again, from where
-    each webhook began, under the same ids. Raises OSError."""
+def read_progress(place: Place) -> dict[str, Standing]:
+    """By the id of the webhook. What cannot be understood counts as nothing: then what is kept is sent again, from
+    where each webhook began, under the same ids. Raises OSError, StoreError."""
     try:
-        return _Content.model_validate_json(path.read_bytes()).webhooks
+        written = place.read_bytes() if isinstance(place, Path) else read_document(place)
+        return _Content.model_validate_json(written).webhooks if written is not None else {}
     except FileNotFoundError:
         return {}
     except ValidationError:
-        logger.error("%s cannot be read; webhooks begin anew", path)
+        logger.error("%s cannot be read; webhooks begin anew", place)
         return {}
 
 
 class WrittenProgress:
     """The file as it is to be: only what has changed is made into JSON again, for there may be a thousand webhooks."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, place: Place) -> None:
+        self._place = place
         self._lines: dict[str, str] = {}
 
     def note(self, standings: Mapping[str, Standing]) -> None:
@@ -77,6 +80,9 @@ class WrittenProgress:
         self._lines.pop(key, None)
 
     def write(self) -> None:
-        """In any thread. Raises OSError."""
+        """In any thread. Raises OSError, StoreError."""
         content = f'{{"webhooks":{{{",".join(list(self._lines.values()))}}}}}\n'
-        write_private(self._path, content.encode())
+        if isinstance(self._place, Path):
+            write_private(self._place, content.encode())
+        else:
+            write_document(self._place, content.encode())

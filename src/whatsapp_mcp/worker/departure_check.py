@@ -90,8 +90,8 @@ class DepartureCheck:
             places.preset,
             file=place_of(places.file),
             book=whereabouts_of(places.book),
-            audit=Path(places.audit),
-            tokens=Path(places.tokens),
+            audit=whereabouts_of(places.audit),
+            tokens=place_of(places.tokens),
             default_token=Path(places.default_token),
             store=Path(places.store),
         )

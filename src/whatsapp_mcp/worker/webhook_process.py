@@ -10,8 +10,11 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from whatsapp_mcp.documents import is_there
+from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.pipe import codec
 from whatsapp_mcp.pipe.webhooks import STORED, WebhooksBegin
+from whatsapp_mcp.whereabouts import place_of
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +33,7 @@ class WebhookProcess:
     def __init__(self, begins: WebhooksBegin | None) -> None:
         """``begins`` None: there never is one."""
         self._begins = begins
-        self._book = Path(begins.book) if begins is not None else None
+        self._book = place_of(begins.book) if begins is not None else None
         self._process: asyncio.subprocess.Process | None = None
         self._starting: asyncio.Task[None] | None = None
         self._started = float("-inf")
@@ -42,18 +45,26 @@ class WebhookProcess:
             stdin = self._process.stdin
             if stdin is not None and not stdin.is_closing() and stdin.transport.get_write_buffer_size() < _UNREAD:
                 stdin.write(STORED)
-        elif self._book is not None and not self._ended and self._starting is None and self._book.exists():
+        elif self._book is not None and not self._ended and self._starting is None and self._may_be_there():
             now = asyncio.get_running_loop().time()
             if now - self._started >= AGAIN:
                 self._started = now
                 self._starting = asyncio.create_task(self._start())
 
+    def _may_be_there(self) -> bool:
+        """A file costs nothing to look for; a database is asked in a thread, when one is about to be started."""
+        return not isinstance(self._book, Path) or self._book.exists()
+
     async def _start(self) -> None:
-        assert self._begins is not None
+        assert self._begins is not None and self._book is not None
         try:
+            if not isinstance(self._book, Path) and not await asyncio.to_thread(is_there, self._book):
+                return
             self._process = await asyncio.create_subprocess_exec(
                 *COMMAND, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
             )
+        except StoreError as error:
+            logger.warning("whether there are webhooks is not known: %s", error.message)
         except OSError as error:
             logger.error("the process that delivers webhooks cannot be started: %s", error.strerror)
         else:

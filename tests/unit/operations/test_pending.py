@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -262,7 +263,7 @@ async def test_no_call_outlasts_its_client(bench: Bench, monkeypatch: pytest.Mon
         raise AssertionError
 
     monkeypatch.setattr(runner, "GRACE", 0.01)
-    monkeypatch.setattr(runner, "_handler", lambda _operation: hang)
+    monkeypatch.setattr(runner, "_handler", AsyncMock(return_value=hang))
     bench.caller.patience = Patience(answer_within=0.01)
     with pytest.raises(SessionTimeout, match="as long as this client waits"):
         await bench.run("userInfo", phone="Ana")

@@ -147,6 +147,7 @@ async def test_the_process_is_told_what_it_works_on(linked: TestAccount, monkeyp
         await manager.ready()
         environment = Path(f"/proc/{linked.alive()[0]}/environ").read_bytes().split(b"\0")
     assert b"NEONIZE_BOT_TAG=off" in environment
+    assert b"GOMEMLIMIT=100MiB" in environment
 
 
 async def test_calls(linked: TestAccount) -> None:

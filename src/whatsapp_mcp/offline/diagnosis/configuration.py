@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 from whatsapp_mcp.catalog import CatalogError, SelectionError, load_catalog, select
 from whatsapp_mcp.catalog.near_miss import near_miss
 from whatsapp_mcp.clock import now_ms
+from whatsapp_mcp.documents import is_there
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.errors import SetupError, StoreError
 from whatsapp_mcp.offline.diagnosis.checks import Check, ok, problem, warning
@@ -142,12 +143,12 @@ def check_token(path: Path) -> Check:
 
 def check_tokens(settings: Settings) -> Check | None:
     """The tokens of `whatsapp-mcp token create`, if there are any. `check_token` says what is wrong with the other."""
-    path = settings.tokens_path
-    if not path.exists():
-        return None
+    path = settings.tokens_place
     try:
+        if not is_there(path):
+            return None
         found = tokens_in(path)
-    except SetupError as error:
+    except (SetupError, StoreError) as error:
         return problem("http-tokens", f"{error.message}; none of them opens anything", error.next_step)
     expired = sum(not token.lasts(now_ms()) for token in found)
     return ok("http-tokens", f"{path}, closed to others: {len(found)}, of which {expired} expired")
@@ -155,12 +156,12 @@ def check_tokens(settings: Settings) -> Check | None:
 
 def check_webhooks(settings: Settings) -> Iterator[Check]:
     """The receivers of events, if there are any."""
-    path = settings.webhooks_path
-    if not path.exists():
-        return
+    path = settings.webhooks_place
     try:
+        if not is_there(path):
+            return
         found = list_webhooks(settings)
-    except SetupError as error:
+    except (SetupError, StoreError) as error:
         yield problem("webhooks", f"{error.message}; nothing is delivered", error.next_step)
         return
     for one in found:

@@ -67,7 +67,8 @@ _OWN: Final = (
 )
 
 _LINK: Final = re.compile(r"\b(?:https?://|www\.)\S+", re.IGNORECASE)
-_QUESTION: Final = re.compile(r"[?？؟՞፧⁇⁈⁉‽⸮﹖︖❓❔\u037e](?!\w)|(?<=[\u0370-\u03ff\u1f00-\u1fff]);(?!\w)")
+_MARK: Final = re.compile(r"[?？؟՞፧⁇⁈⁉‽⸮﹖︖❓❔\u037e;]")
+_QUESTION: Final = re.compile(rf"{_MARK.pattern}(?!\w)(?:(?<!;)|(?<=[\u0370-\u03ff\u1f00-\u1fff];))")
 """The Greek question mark is a semicolon, and mostly written as that of ASCII."""
 
 
@@ -131,10 +132,12 @@ def _draft(connection: StoreConnection, stretch: Stretch, draft: _Draft, own: se
     values = _values(stretch) | {"chat": draft.entity}
     places = list[int]()
     for source in (_SINCE, _LATE) if stretch.late < stretch.until else (_SINCE,):
-        found = connection.execute(_PLACES.format(source=source.format(chat=":chat")), values)
+        found = connection.execute(_PLACES.format(source=source.format(chat=":chat")), values).fetchall()
         places += [place for (place,) in found]
-        counted = connection.execute(_COUNT.format(source=source.format(chat=":chat")), values)
-        draft.messages += counted.fetchone()[0]
+        draft.messages += len(found)
+        if len(found) == EXAMINED:  # and there may be more
+            counted = connection.execute(_COUNT.format(source=source.format(chat=":chat")), values)
+            draft.messages += counted.fetchone()[0] - EXAMINED
     examined = [place & ARRIVAL_MASK for place in places[:EXAMINED]]
     marks = ", ".join("?" * len(examined))
     rows = connection.execute(_ROWS.format(arrivals=marks), examined).fetchall()
@@ -162,7 +165,10 @@ def _asked(row: Row, own: set[str]) -> Asked | None:
         return Asked.MENTION
     if row["reply_to_sender"] in own:
         return Asked.REPLY
-    return Asked.QUESTION if _QUESTION.search(_LINK.sub(" ", row["text"])) else None
+    text = row["text"]
+    if _MARK.search(text) is None:  # as in most
+        return None
+    return Asked.QUESTION if _QUESTION.search(_LINK.sub(" ", text)) else None
 
 
 def _told(connection: StoreConnection, drafts: Sequence[_Draft]) -> Iterator[ChatNews]:

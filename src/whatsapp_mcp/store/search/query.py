@@ -1,11 +1,12 @@
-"""What a person types into a search field, and the filters beside it, as an FTS5 expression.
+"""What a person types into a search field, and the filters beside it, as phrases that must or must not occur.
 
 All words must occur, in any order; of ``one OR two`` (which binds closer) one must. ``"several words"`` must stand
 together, ``-word`` and ``-"several words"`` must not occur, ``word*`` finds what begins so. A word of three letters or
 more finds what begins so too, as people know it from WhatsApp's own search, unless it is frequent: then it is meant as
 it stands. When nothing is found, rare words of any length are tried as beginnings. Words are folded as the messages
 were, so that case, accents and the like do not matter, and whatever else the text holds is harmless. Filters are tags
-(``whatsapp_mcp.store.search.index``) where that is quicker.
+(``whatsapp_mcp.store.search.index``) where that is quicker. What an engine makes of the phrases, its ``expression``
+says.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from whatsapp_mcp.store.search.folding import PHONE_NUMBER, digits_of, fold, unspaced
 from whatsapp_mcp.store.search.index import (
@@ -43,12 +44,29 @@ _TERM: Final = re.compile(
 _QUOTES: Final = str.maketrans(dict.fromkeys("“”„‟«»", '"'))
 
 
+class Phrase(NamedTuple):
+    """Words of a document, a blank between them, that stand together in it. Folded: there is no quote in them."""
+
+    words: str
+    is_beginning: bool = False
+    """Whether the last of them only begins so."""
+
+
+class Sought(NamedTuple):
+    """Which documents are asked for."""
+
+    wanted: tuple[tuple[Phrase, ...], ...]
+    """From each, a phrase must occur; never empty."""
+    unwanted: tuple[Phrase, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """Where to look. An empty collection fits no message.
 
-    Most filters are tags. To look for what most messages have is slower by tag than to look at each hit: FTS5 goes
-    through the whole list. So what is ours is no tag unless it is rare or nothing else is wanted, nor is plain text.
+    Most filters are tags. Where an engine goes through the whole list of what has a tag, one that most messages have is
+    slower than a look at each hit: ``frugal``, below, is without those. What is ours is no tag then unless it is rare
+    or nothing else is wanted, nor is plain text; ``conditions`` says the rest.
     """
 
     chat: int | None = None
@@ -65,7 +83,7 @@ class Filters:
     media_only: bool = False
     links_only: bool = False
 
-    def tags(self, *, alone: bool) -> list[Collection[str]]:
+    def tags(self, *, alone: bool, frugal: bool = True) -> list[Collection[str]]:
         """Groups of tags, one of each of which must be there. ``alone``: without any word."""
         groups: list[Collection[str]] = []
         if self.chat is not None:
@@ -76,14 +94,14 @@ class Filters:
             groups.append((MEDIA,))
         if self.links_only:
             groups.append((LINK,))
-        if self.kinds is not None and ("text" not in self.kinds or (alone and not groups)):
+        if self.kinds is not None and (not frugal or "text" not in self.kinds or (alone and not groups)):
             groups.append([kind_tag(kind) for kind in self.kinds])
-        if self.from_me and self.chat is None and (self.own_is_rare or (alone and not groups)):
+        if self.from_me and self.chat is None and (not frugal or self.own_is_rare or (alone and not groups)):
             groups.append((OWN,))
         return groups
 
     def conditions(self, *, alone: bool) -> tuple[list[str], list[str]]:
-        """What is to be looked at in each message ``m``, and the values for the marks in it."""
+        """What is to be looked at in each message ``m`` beside frugal tags, and the values for the marks in it."""
         tagged = {tag for group in self.tags(alone=alone) for tag in group}
         conditions: list[str] = []
         values: list[str] = []
@@ -109,14 +127,15 @@ class Term:
     quoted: bool = False
     """Meant as it stands."""
 
-    def __str__(self) -> str:
-        # Folded text has no quotes: nothing in it can end the FTS5 string.
+    @property
+    def phrases(self) -> tuple[Phrase, ...]:
+        """One of which must occur."""
         pairs = self._pairs()
         if pairs:
-            return f'"{pairs}"'
-        star = "*" if self.prefix and len(self._last) >= _SHORTEST and self._last != TAG_SIGN else ""
-        words = f'"{self.words}"{star}'
-        return f'({words} OR "{self.digits}"{star})' if self.digits else words
+            return (Phrase(pairs),)
+        is_beginning = self.prefix and len(self._last) >= _SHORTEST and self._last != TAG_SIGN
+        words = Phrase(self.words, is_beginning)
+        return (words, Phrase(self.digits, is_beginning)) if self.digits else (words,)
 
     @property
     def text(self) -> str:
@@ -217,43 +236,35 @@ class Query:
         wanted = [f" {OR.words} ".join(term.text for term in choice) for choice in self.wanted]
         return " ".join([*wanted, *(f"-{term.text}" for term in self.unwanted)])
 
-    def match(self, filters: Filters = Filters()) -> str | None:
-        """The expression for ``message_search MATCH``.
+    def asked(self, filters: Filters = Filters(), *, frugal: bool) -> Sought | None:
+        """With these filters, as far as tags say them.
 
-        Something must be wanted, a word or where to look: what merely lacks a word would be almost all, and all has no
-        expression.
+        Something must be wanted, a word or where to look: what merely lacks a word would be almost all.
 
         Returns:
             None when nothing can match, as when a text that is not blank holds no word that could be found.
         """
-        groups = filters.tags(alone=not self.wanted)
+        groups = filters.tags(alone=not self.wanted, frugal=frugal)
         if not all(groups) or not (self.is_blank or self.wanted or self.unwanted):
             return None
-        wanted = [*map(_chosen, self.wanted), *map(_tagged, groups)]
+        wanted = [tuple(phrase for term in choice for phrase in term.phrases) for choice in self.wanted]
+        wanted += [tuple(map(Phrase, tags)) for tags in groups]
         if not wanted and not (self.is_blank and filters.among is not None):
             return None
         if filters.among is not None and filters.chat is None:
             if not filters.among:
                 return None
-            wanted.append(_tagged([chat_tag(chat) for chat in filters.among]))
-        unwanted = list(map(str, self.unwanted))
-        unwanted += [_tagged((chat_tag(chat),)) for chat in filters.apart_from]
-        found = " AND ".join(wanted)
-        return f"({found}) NOT ({' OR '.join(unwanted)})" if unwanted else found
-
-
-def _chosen(choice: Choice) -> str:
-    return str(choice[0]) if len(choice) == 1 else f"({' OR '.join(map(str, choice))})"
+            wanted.append(tuple(Phrase(chat_tag(chat)) for chat in filters.among))
+        unwanted = [phrase for term in self.unwanted for phrase in term.phrases]
+        unwanted += [Phrase(chat_tag(chat)) for chat in filters.apart_from]
+        if not frugal and filters.from_me is False:
+            unwanted.append(Phrase(OWN))
+        return Sought(tuple(wanted), tuple(unwanted))
 
 
 def _is_wanted(found: tuple[bool, Term]) -> bool:
     negative, term = found
     return bool(term.words) and not negative and term is not OR
-
-
-def _tagged(tags: Collection[str]) -> str:
-    phrases = [f'"{tag}"' for tag in tags]
-    return phrases[0] if len(phrases) == 1 else f"({' OR '.join(phrases)})"
 
 
 def _term(found: re.Match[str]) -> tuple[bool, Term]:

@@ -1,53 +1,264 @@
-"""The search index in PostgreSQL: for each shown message its document as a ``tsvector``, by its place.
+"""The search index in PostgreSQL: a row for each document, with its words as a ``tsvector`` under a GIN index.
 
-``SearchTables`` (``store.search.tables``) says what is asked of it.
+GIN tells in which rows words are, in no order and all of them at once: a look at three hundred thousand rows for the
+newest thousand takes long. So a search asks a second index first, of every 256th message alone, how many rows there are
+about and in which time the newest ones lie. Where there are many it looks only there: each vector has tags of its time,
+so that a time is one more word to look up. The order is always that of the places, and what is found is exact; the
+sample only says where to look.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
-from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.store.database import StoreConnection
-from whatsapp_mcp.store.search.query import Filters, Query
+from whatsapp_mcp.store.engine.postgres.expression import expression
+from whatsapp_mcp.store.engine.postgres.vector import PERIODS, search_row, time_tag
+from whatsapp_mcp.store.engine.postgres.verifying import index_fault
+from whatsapp_mcp.store.search.index import OWN, chat_tag
+from whatsapp_mcp.store.search.query import Filters, Phrase, Query, Sought
 from whatsapp_mcp.store.search.span import Span
 from whatsapp_mcp.store.search.tables import FoundPlaces
 
-SEARCH_TABLES: Final = ("CREATE TABLE message_search (place BIGINT PRIMARY KEY, document tsvector)",)
+_SAMPLE: Final = 256
+"""Of so many messages that are stored one after the other, one is in the sample."""
+_FEW: Final = 16
+"""Hits in the sample up to which all hits are looked at: some four thousand."""
+_MORE: Final = 4
+"""Hits in the sample beyond those that stand for what is wanted, so that a second look is rarely needed."""
+_BEYOND_DOUBT: Final = 8
+"""Times the hits that are counted: so many in the sample stand for enough hits."""
+_FEW_LOOKED_AT: Final = 4000
+"""Hits in the sample that are looked at: more would tell of pages that nobody turns to."""
+_TAGS: Final = 12
+"""Tags of a time, at most: with each, PostgreSQL takes longer for each message."""
+_AT_ONCE: Final = 1000
+"""Rows of one statement that makes the index anew."""
+
+_SAMPLED: Final = f"place & {_SAMPLE - 1} = 0"
+
+_TABLE: Final = "message_search"
+_LAST: Final = (1 << 63) - 1
+
+_ROWS: Final = (
+    # The text of a document that is not wholly in its vector is looked at more often than others: not compressed.
+    "CREATE TABLE {table} (place bigint NOT NULL, chat integer NOT NULL, length integer NOT NULL,"
+    " kept smallint NOT NULL, words text STORAGE EXTERNAL, document tsvector NOT NULL)"
+)
+_INDEXES: Final = (
+    f"ALTER TABLE {_TABLE} ADD CONSTRAINT message_search_place PRIMARY KEY (place)",
+    # What is only noted at first is gone through by each search: no more of it than takes a millisecond.
+    f"CREATE INDEX message_search_words ON {_TABLE} USING gin (document) WITH (gin_pending_list_limit = 256)",
+    f"CREATE INDEX message_search_sample ON {_TABLE} USING gin (document) WITH (fastupdate = off) WHERE {_SAMPLED}",
+)
+SEARCH_TABLES: Final = (_ROWS.format(table=_TABLE), *_INDEXES)
 """What makes it."""
+_INSERT: Final = (
+    "INSERT INTO {table} SELECT place, chat, length, kept, words, CAST(document AS tsvector) FROM unnest("
+    "CAST(? AS bigint[]), CAST(? AS integer[]), CAST(? AS integer[]), CAST(? AS smallint[]), CAST(? AS text[]),"
+    " CAST(? AS text[])) AS made(place, chat, length, kept, words, document)"
+)
+_PLAN: Final = (
+    # In this way, each statement below can be answered in one way only, whatever the planner believes of the rows.
+    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true),"
+    " set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true),"
+    " set_config('work_mem', '32MB', true)"
+)
+# On a restricted connection, a view stands for the table: the conditions on the chat say the same, and cost less.
+# The sum keeps the planner from the index of the places.
+_FOUND: Final = (
+    f"SELECT place FROM main.{_TABLE} WHERE document @@ CAST(? AS tsquery) AND place + 0 BETWEEN ? AND ? {{conditions}}"
+    " ORDER BY place + 0 DESC LIMIT ?"
+)
+# A function instead of the operator keeps it from the words' index.
+_OF_ALL: Final = (
+    f"SELECT place FROM main.{_TABLE} WHERE place BETWEEN ? AND ? {{conditions}} ORDER BY place DESC LIMIT ? OFFSET ?"
+)
+_NOT_OURS: Final = f"NOT ts_match_vq(document, CAST('{OWN}' AS tsquery))"
+# From the newest one back, each look goes to the end of the period before. Few messages, or one that pretends to be of
+# another century, make no more periods than there are messages.
+_IN_PERIODS: Final = (
+    "SELECT bits, array_agg(place >> bits) FROM unnest(CAST(? AS integer[])) AS of_length(bits), LATERAL ("
+    " WITH RECURSIVE newest(place) AS ("
+    f"SELECT max(place) FROM main.{_TABLE} WHERE place BETWEEN ? AND ?"
+    f" UNION ALL SELECT (SELECT max(message.place) FROM main.{_TABLE} AS message"
+    " WHERE message.place >= ? AND message.place < newest.place >> bits << bits) FROM newest WHERE place IS NOT NULL"
+    ") SELECT place FROM newest WHERE place IS NOT NULL LIMIT ?) AS period GROUP BY bits ORDER BY bits"
+)
+
+
+class _Range(NamedTuple):
+    lowest: int
+    highest: int
+
+    def below(self, place: int | None) -> _Range:
+        return self if place is None else _Range(self.lowest, min(self.highest, place - 1))
+
+
+_ALWAYS: Final = _Range(1, _LAST)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chats:
+    """In which chats, as the rows say it: tags of many chats take long."""
+
+    among: tuple[int, ...] | None
+    apart_from: tuple[int, ...] | None
+    readable: tuple[int, ...] | None
+
+    def conditions(self) -> list[tuple[str, list[int]]]:
+        """Each with the value for its mark."""
+        said = [("chat = ANY(?)", self.among), ("chat <> ALL(?)", self.apart_from), ("chat = ANY(?)", self.readable)]
+        return [(condition, [*chats]) for condition, chats in said if chats is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Matching:
+    """What the words' index finds."""
+
+    asked: Sought
+    chats: _Chats
+    span: _Range
+
+    def places(
+        self, connection: StoreConnection, limit: int, *, offset: int = 0, before: int | None = None
+    ) -> list[int]:
+        within, wanted = self.span.below(before), limit + offset
+        connection.execute(_PLAN)
+        return self._found(connection, within, wanted, self._sample(connection, within))[offset:]
+
+    def count(self, connection: StoreConnection, most: int) -> int:
+        """Up to ``most``; as many as that where the sample leaves no doubt."""
+        connection.execute(_PLAN)
+        sample = self._sample(connection, self.span)
+        if len(sample) * _SAMPLE > most * _BEYOND_DOUBT:
+            return most
+        return len(self._found(connection, self.span, most, sample))
+
+    def _found(self, connection: StoreConnection, within: _Range, wanted: int, sample: Sequence[int]) -> list[int]:
+        if len(sample) <= _FEW:
+            return self._newest(connection, within, wanted)
+        found: list[int] = []
+        looked = wanted // _SAMPLE * 3 // 2 + _MORE
+        while len(found) < wanted and within.lowest <= within.highest:
+            lowest = sample[looked] if looked < len(sample) else within.lowest
+            found += self._newest(connection, _Range(lowest, within.highest), wanted - len(found))
+            within, looked = _Range(within.lowest, lowest - 1), looked * 2 + 1
+        return found
+
+    def _sample(self, connection: StoreConnection, within: _Range) -> list[int]:
+        return self._newest(connection, within, _FEW_LOOKED_AT, sampled=True)
+
+    def _newest(self, connection: StoreConnection, within: _Range, limit: int, *, sampled: bool = False) -> list[int]:
+        tags = [] if sampled or within == _ALWAYS else _tags_of_time(connection, within)
+        asked = self.asked
+        if not asked.wanted and not tags:
+            asked = asked._replace(wanted=(tuple(Phrase(chat_tag(chat)) for chat in self.chats.among or ()),))
+        said = expression(asked, tags)
+        conditions: list[tuple[str, Any]] = self.chats.conditions()
+        sql = _FOUND.format(
+            conditions="".join(
+                f" AND {condition}"
+                for condition in (
+                    *([_SAMPLED] if sampled else []),
+                    *([said.condition] if said.condition else []),
+                    *(condition for condition, _ in conditions),
+                )
+            )
+        )
+        values = (said.tsquery, *within, *said.values, *(value for _, value in conditions), limit)
+        return [place for (place,) in connection.execute(sql, values)]
+
+
+def _tags_of_time(connection: StoreConnection, within: _Range) -> list[str]:
+    """One of which each message in that range has, and few others; none when there would have to be many."""
+    rows = connection.execute(_IN_PERIODS, (list(PERIODS), *within, within.lowest, _TAGS + 1))
+    for bits, periods in rows:
+        if len(periods) <= _TAGS:
+            return [time_tag(bits, period) for period in periods]
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class _OfAll:
+    """Where no word and nothing that has a tag is wanted: of all that is found by anything, in order of time."""
+
+    from_others: bool
+    chats: _Chats
+    span: _Range
+
+    def places(
+        self, connection: StoreConnection, limit: int, *, offset: int = 0, before: int | None = None
+    ) -> list[int]:
+        conditions: list[tuple[str, Any]] = self.chats.conditions()
+        sql = _OF_ALL.format(
+            conditions="".join(f" AND {condition}" for condition, _ in conditions)
+            + f" AND {_NOT_OURS}" * self.from_others
+        )
+        connection.execute(_PLAN)
+        values = (*self.span.below(before), *(value for _, value in conditions), limit, offset)
+        return [place for (place,) in connection.execute(sql, values)]
 
 
 class VectorTables:
     def change(self, connection: StoreConnection, changes: Iterable[tuple[int, str | None, str | None]]) -> None:
-        for place, old, new in changes:
-            if old:
-                connection.execute("DELETE FROM message_search WHERE place = ?", (place,))
-            if new:
-                connection.execute("INSERT INTO message_search (place) VALUES (?)", (place,))
+        changes = [*changes]
+        if gone := [place for place, old, _ in changes if old]:
+            connection.execute(f"DELETE FROM {_TABLE} WHERE place = ANY(?)", (gone,))
+        _insert(connection, _TABLE, [(place, new) for place, _, new in changes if new])
 
     def rebuild(self, connection: StoreConnection, documents: Iterable[tuple[int, str]]) -> None:
-        connection.execute("DELETE FROM message_search")
-        self.change(connection, [(place, None, document) for place, document in documents])
+        """Readers go on with the old table until the transaction ends."""
+        new = f"{_TABLE}_new"
+        connection.execute(f"DROP TABLE IF EXISTS {new}")
+        connection.execute(_ROWS.format(table=new))
+        rows = iter(documents)
+        while some := [*islice(rows, _AT_ONCE)]:
+            _insert(connection, new, some)
+        connection.execute("SELECT set_config('maintenance_work_mem', '128MB', true)")
+        connection.execute(f"DROP TABLE IF EXISTS {_TABLE}")
+        connection.execute(f"ALTER TABLE {new} RENAME TO {_TABLE}")
+        for statement in _INDEXES:
+            connection.execute(statement)
 
     def count(self, connection: StoreConnection) -> int:
-        return int(connection.execute("SELECT count(*) FROM message_search").fetchone()[0])
+        return int(connection.execute(f"SELECT count(*) FROM {_TABLE}").fetchone()[0])
 
     def matching(self, connection: StoreConnection, query: Query, filters: Filters, span: Span) -> FoundPlaces | None:
-        raise _not_yet()
+        within = _Range(span.lowest, _LAST if span.highest is None else span.highest)
+        among = None if filters.chat is not None or filters.among is None else tuple(filters.among)
+        readable = None if connection.restriction is None else tuple(connection.restriction.readable)
+        chats = _Chats(among, tuple(filters.apart_from) or None, readable)
+        if query.is_blank and filters.among is None and not filters.tags(alone=True):
+            return _OfAll(filters.from_me is False, chats, within)
+        asked = query.asked(replace(filters, apart_from=()), frugal=False)
+        if asked is None:
+            return None
+        if among is not None:  # the last group
+            asked = asked._replace(wanted=asked.wanted[:-1])
+        return _Matching(asked, chats, within)
 
     def count_matching(self, connection: StoreConnection, query: Query, filters: Filters, most: int) -> int | None:
-        raise _not_yet()
+        source = self.matching(connection, query, filters, Span())
+        if isinstance(source, _Matching):
+            return source.count(connection, most)
+        return None if source is None else len(source.places(connection, most))
 
     def lengths(self, connection: StoreConnection, places: Sequence[int]) -> Mapping[int, Any]:
-        raise _not_yet()
+        rows = connection.execute(f"SELECT place, length FROM {_TABLE} WHERE place = ANY(?)", (list(places),))
+        return dict(map(tuple, rows))
 
     def fault(self, connection: StoreConnection) -> str | None:
-        raise _not_yet()
+        return index_fault(connection)
 
 
-def _not_yet() -> StoreError:
-    return StoreError("messages in PostgreSQL cannot be searched yet", next_step="Lists without a search work.")
+def _insert(connection: StoreConnection, table: str, documents: Sequence[tuple[int, str]]) -> None:
+    if documents:
+        columns = zip(*(search_row(place, document) for place, document in documents), strict=True)
+        connection.execute(_INSERT.format(table=table), [list(column) for column in columns])
 
 
 TABLES: Final = VectorTables()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from whatsapp_mcp.store.database import StoreConnection
+from whatsapp_mcp.store.engine.sqlite.expression import fts5
 from whatsapp_mcp.store.engine.sqlite.verifying import index_fault
 from whatsapp_mcp.store.rows import ARRIVAL_MASK
 from whatsapp_mcp.store.search.folding import ASCII_SYMBOLS
@@ -70,15 +71,15 @@ class FtsTables:
     def matching(self, connection: StoreConnection, query: Query, filters: Filters, span: Span) -> FoundPlaces | None:
         if query.is_blank and filters.among is None and not filters.tags(alone=True):
             return _of_all(filters, span)
-        expression = query.match(filters)
-        if expression is None:
+        asked = query.asked(filters, frugal=True)
+        if asked is None:
             return None
         place, table = "message_search.rowid", "FROM message_search"
         conditions, values = filters.conditions(alone=not query.wanted)
         if conditions:
             table += f" CROSS JOIN messages AS m ON m.arrival = {place} & {ARRIVAL_MASK}"
         where: list[str] = ["message_search MATCH ?", *conditions]
-        all_values: list[int | str] = [expression, *values]
+        all_values: list[int | str] = [fts5(asked), *values]
         if not span.is_everything:
             condition, moments = span.condition(place)
             where.append(condition)
@@ -86,11 +87,11 @@ class FtsTables:
         return _Source(f"{table} WHERE {' AND '.join(where)}", place, tuple(all_values))
 
     def count_matching(self, connection: StoreConnection, query: Query, filters: Filters, most: int) -> int | None:
-        expression = query.match(filters)
-        if expression is None:
+        asked = query.asked(filters, frugal=True)
+        if asked is None:
             return None
         some = "SELECT 1 FROM message_search WHERE message_search MATCH ? LIMIT ?"
-        return int(connection.execute(f"SELECT count(*) FROM ({some})", (expression, most)).fetchone()[0])
+        return int(connection.execute(f"SELECT count(*) FROM ({some})", (fts5(asked), most)).fetchone()[0])
 
     def lengths(self, connection: StoreConnection, places: Sequence[int]) -> Mapping[int, Any]:
         rows = connection.execute(
