@@ -7,6 +7,7 @@ python docs/generate.py --check    exit code 1 and the names of the files if the
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import sys
@@ -182,6 +183,33 @@ def metrics_table() -> str:
     return "\n".join(lines)
 
 
+def fields_table(place: str) -> str:
+    """The fields and properties of a class, ``module:class``, with what the source says of them."""
+    path, _, name = place.partition(":")
+    tree = ast.parse((ROOT / "src" / "whatsapp_mcp" / path).read_text(encoding="utf-8"))
+    [found] = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == name]
+    lines = ["| Name | Type | |", "|---|---|---|"]
+    for node, after in zip(found.body, [*found.body[1:], None], strict=True):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            said = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
+            lines.append(_field_row(node.target.id, node.annotation, str(said)))
+        elif isinstance(node, ast.FunctionDef) and [ast.unparse(one) for one in node.decorator_list] == ["property"]:
+            lines.append(_field_row(node.name, node.returns, ast.get_docstring(node) or ""))
+    return "\n".join(lines)
+
+
+def _field_row(name: str, kind: ast.expr | None, said: str) -> str:
+    if not said or kind is None:
+        raise SystemExit(f"{name} has no text that says what it is")
+    shown = ast.unparse(kind).replace("|", "\\|")
+    return f"| `{name}` | `{shown}` | {' '.join(said.split()).replace('``', '`')} |"
+
+
+def example(name: str) -> str:
+    """A program of examples/, as it stands there."""
+    return f"```python\n{(ROOT / 'examples' / name).read_text(encoding='utf-8')}```"
+
+
 def with_block(path: Path, name: str, content: str, text: str) -> str:
     """``text`` of the file ``path`` with what stands between the marks of block ``name`` replaced."""
     begin, end = f"<!-- {name}: made by docs/generate.py -->\n", f"<!-- end of {name} -->"
@@ -198,7 +226,19 @@ def pages() -> dict[Path, str]:
     blocks = {
         ROOT / "docs" / "settings.md": {"settings": settings_table()},
         ROOT / "docs" / "commands.md": {"commands": commands_table()},
-        ROOT / "docs" / "simulator.md": {"control": control_table()},
+        ROOT / "docs" / "programs.md": {
+            "bot": example("ping_bot.py"),
+            "test": example("test_ping_bot.py"),
+            "messages": fields_table("client/messages.py:IncomingMessage"),
+            "server options": fields_table("client/connection.py:ServerOptions"),
+        },
+        ROOT / "docs" / "simulator.md": {
+            "control": control_table(),
+            "contact options": fields_table("simulator/server.py:ContactOptions"),
+            "group options": fields_table("simulator/service/groups/group.py:GroupOptions"),
+            "send options": fields_table("simulator/people/writing.py:SimSendOptions"),
+            "received": fields_table("simulator/content/summary.py:ReceivedMessage"),
+        },
         ROOT / "docs" / "policy.md": {"policy": policy_table()},
         ROOT / "docs" / "operating.md": {"metrics": metrics_table()},
     }

@@ -7,7 +7,8 @@ MODEL_URL is any server with the `chat/completions` of OpenAI (OpenAI, Ollama, l
 Without it, a stand-in answers, always the same to the same. For your own account, take `simulated=True` away.
 
 What other people write is data for the model, never an instruction to it: it gets it as the user's words, it has no
-tools, and what it says goes to the chat that it answers and nowhere else.
+tools, it sees the lines of one chat alone, and what it says goes to that chat and nowhere else. So each answer may be
+said to follow from its chat alone (`within`), and nobody has to agree because somebody else wrote before.
 """
 
 from __future__ import annotations
@@ -88,10 +89,11 @@ async def answer_chats(whatsapp: WhatsApp, model: LanguageModel, *, messages: in
         chats[chat].append({"role": "user", "content": event["content"]})
         if time.monotonic() < human_until.get(chat, 0):
             continue
-        await whatsapp.call("readMessage", message_id=event["message_id"], phone=chat)
+        alone = whatsapp.within(chat)
+        await alone.call("readMessage", message_id=event["message_id"], phone=chat)
         text = await model.answer(chats[chat])
         # The key makes it one answer, even if this program is killed and started again in between.
-        await whatsapp.send(chat, text, reply_to=event["message_id"], idempotency_key=f"answer {event['message_id']}")
+        await alone.send(chat, text, reply_to=event["message_id"], idempotency_key=f"answer {event['message_id']}")
         chats[chat].append({"role": "assistant", "content": text})
         answered += 1
         if answered == messages:

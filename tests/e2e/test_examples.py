@@ -6,6 +6,7 @@ import base64
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -29,12 +30,12 @@ from whatsapp_mcp.webhooks.signing import signed_headers
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def play(*command: str) -> str:
+def play(*command: str, seconds: float = 60) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WHATSAPP_MCP_")}
     played = subprocess.run(
-        [sys.executable, *command], env=kept, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+        [sys.executable, *command], env=kept, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds
     )
-    assert played.returncode == 0, played.stderr
+    assert played.returncode == 0, played.stdout + played.stderr
     return played.stdout
 
 
@@ -47,9 +48,12 @@ def test_auto_reply() -> None:
     assert lines == ["Echo: hello", "Echo: 1: you wrote 5 characters", "Echo: 2: you wrote 25 characters"]
 
 
-def test_a_bots_own_test() -> None:
-    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(EXAMPLES / "test_greeter.py")]
-    assert "1 passed" in play(*command)
+def test_a_bots_own_test(tmp_path: Path) -> None:
+    """`ping_bot` by the tests beside it, in a project of their own."""
+    for name in ("ping_bot.py", "test_ping_bot.py"):
+        shutil.copy(EXAMPLES / name, tmp_path)
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "asyncio_mode=auto"]
+    assert "4 passed" in play("-m", "pytest", *options, "--rootdir", str(tmp_path), str(tmp_path), seconds=240)
 
 
 @contextmanager
@@ -81,26 +85,29 @@ def language_model(answer: str) -> Iterator[tuple[str, list[Any]]]:
 
 
 async def test_auto_reply_with_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model gets the talk as such, and what it says is the answer; what the human wrote silences it."""
+    """Two people are answered, each from the talk with them alone, under the policy that everybody has; what the human
+    wrote silences it."""
     monkeypatch.syspath_prepend(str(EXAMPLES))
     auto_reply = importlib.import_module("auto_reply")
     with language_model(" With pleasure! ") as (url, asked):
-        async with paired(tmp_path) as (simulator, host):
+        async with paired(tmp_path, WHATSAPP_MCP_POLICY="careful") as (simulator, host):
             model = auto_reply.ChatCompletions(url, "tiny", "secret")
-            ana, bruno = [await simulator.add_contact(name) for name in ("Ana", "Bruno")]
+            ana, bruno, chen = [await simulator.add_contact(name) for name in ("Ana", "Bruno", "Chen")]
             whatsapp = WhatsApp(host.client)
             await whatsapp.position()
             simulator.phone.say(bruno.account, "I write to you myself")
             await until(lambda: bruno.inbox, what="the phone's message")
             bruno.say("Good to hear")
             ana.say("Lunch?")
-            await auto_reply.answer_chats(whatsapp, model, messages=1)
-            assert (await ana.wait_for_message()).text == "With pleasure!"
+            chen.say("Coffee?")
+            await auto_reply.answer_chats(whatsapp, model, messages=2)
+            for one in (ana, chen):
+                assert (await one.wait_for_message()).text == "With pleasure!"
             assert [message.text for message in bruno.inbox] == ["I write to you myself"]
-    [(path, authorization, body)] = asked
-    assert (path, authorization) == ("/v1/chat/completions", "Bearer secret")
-    assert body["model"] == "tiny"
-    assert [line["content"] for line in body["messages"][1:]] == ["Lunch?"]
+    assert {(path, authorization) for path, authorization, _ in asked} == {("/v1/chat/completions", "Bearer secret")}
+    assert {body["model"] for _, _, body in asked} == {"tiny"}
+    given = [[line["content"] for line in body["messages"][1:]] for _, _, body in asked]
+    assert sorted(given) == [["Coffee?"], ["Lunch?"]]
 
 
 def test_daily_digest() -> None:
@@ -197,4 +204,4 @@ def test_webhook_receiver() -> None:
 
 def test_every_program_here_is_tested() -> None:
     text = Path(__file__).read_text(encoding="utf-8")
-    assert [path.name for path in EXAMPLES.glob("*.py") if f'"{path.stem}' not in text] == []
+    assert [path.name for path in EXAMPLES.glob("*.py") if path.stem not in text] == []

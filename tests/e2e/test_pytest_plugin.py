@@ -46,7 +46,7 @@ def play(folder: Path, test: str, *options: str) -> subprocess.CompletedProcess[
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WHATSAPP_MCP_", "PYTEST_"))}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *options]
     return subprocess.run(
-        command, cwd=folder, env=kept, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+        command, cwd=folder, env=kept, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
     )
 
 
@@ -76,3 +76,84 @@ async def test_it_asks(whatsapp_account, contact):
 """
     played = play(tmp_path, test, "-o", "asyncio_mode=auto")
     assert played.returncode == 0, played.stdout + played.stderr
+
+
+def test_a_bot_that_runs_for_ever(tmp_path: Path) -> None:
+    """What it raises ends the test at once; what the server refused is in the report; the policy is the test's own."""
+    test = """\
+import asyncio
+from contextlib import suppress
+from types import SimpleNamespace
+
+import pytest
+import pytest_asyncio
+from whatsapp_mcp.client import CallError, connect
+
+@pytest.fixture
+def whatsapp_policy():
+    return "[limits]\\nsends_per_minute = 1\\n"
+
+async def to_bruno(whatsapp):
+    async for message in whatsapp.messages():
+        await whatsapp.send("Bruno", message.text)
+
+async def to_bruno_or_not(whatsapp):
+    with suppress(CallError):
+        await to_bruno(whatsapp)
+
+async def test_it_dies(whatsapp_server, whatsapp_bot, contact):
+    ana, bruno = contact("Ana"), contact("Bruno", saved=True)
+    await whatsapp_bot(to_bruno(whatsapp_server))
+    ana.say("tell Bruno")
+    await bruno.wait_for_message(timeout=3_000)
+
+async def test_it_says_nothing(whatsapp_server, whatsapp_bot, contact):
+    ana, bruno = contact("Ana"), contact("Bruno", saved=True)
+    await whatsapp_bot(to_bruno_or_not(whatsapp_server))
+    ana.say("tell Bruno secretly")
+    await bruno.wait_for_message(timeout=10)
+
+@pytest_asyncio.fixture
+async def too_early(whatsapp_server):
+    await whatsapp_server.send("Ana", "hi")
+
+async def test_in_a_fixture(too_early):
+    pass
+
+async def answering(options):
+    async with connect() as whatsapp:
+        async for message in whatsapp.messages():
+            while True:
+                try:
+                    await whatsapp.reply(message, "yes")
+                    break
+                except CallError as error:
+                    await options.sleep(error.retry_after)
+
+async def test_limits(whatsapp_account, whatsapp_bot, contact):
+    pauses = []
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+        whatsapp_account.policy_file.write_text("[limits]\\nsends_per_minute = 2\\n")
+
+    await whatsapp_bot(answering(SimpleNamespace(sleep=sleep)))
+    ana, bruno = contact("Ana"), contact("Bruno", saved=True)
+    for one in (ana, bruno):
+        one.say("Do you answer everybody?")
+        assert (await one.wait_for_message()).text == "yes"
+    assert [0 < seconds <= 60 for seconds in pauses] == [True]
+
+async def test_a_program_that_ends(whatsapp_account, whatsapp_bot):
+    await whatsapp_bot(asyncio.sleep(0))
+"""
+    played = play(tmp_path, test, "-o", "asyncio_mode=auto")
+    shown = played.stdout + played.stderr
+    assert "2 failed, 2 passed, 1 error" in shown, shown
+    assert "CallError: sendMessage: the owner has to agree first" in shown
+    assert "ExceptionGroup" not in shown
+    assert "WhatsApp: calls that failed" in shown
+    assert "tell Bruno secretly" in shown
+    assert '"code": "confirmation_needed"' in shown
+    assert "an async fixture runs before that" in shown
+    assert "was made just now" not in shown

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, TextIO, TypedDict, Unpack
+from typing import Any, Final, TextIO, TypedDict, Unpack, cast
 
 import httpx2
 from mcp import Client
@@ -16,7 +16,7 @@ from mcp.client import ClientRequestContext, Transport
 from mcp.client.session import ElicitationFnT
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, TextContent
+from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, RequestParamsMeta, TextContent
 
 from whatsapp_mcp.client.messages import IncomingMessage, SentText
 from whatsapp_mcp.client.rows import complete
@@ -24,6 +24,8 @@ from whatsapp_mcp.client.rows import complete
 Confirm = Callable[[str], Awaitable[bool]]
 """Asks the owner the server's question, a text of some lines, and returns whether they agree."""
 
+CHAT: Final = "whatsapp-web-mcp/chat"
+"""In ``_meta`` of a call: the chat from which alone it follows; the server's `server/callers`."""
 LONGEST_WAIT: Final = 45
 """Seconds that one waiting call may take; who waits longer calls again, with the same position."""
 ANSWERED: Final = 90.0
@@ -42,7 +44,13 @@ class CallError(Exception):
         """What kind of error: docs/results.md."""
         self.next_step = str(body.get("next_step") or "")
         self.body = dict(body)
-        """Everything that the server said; ``retry_after_seconds`` of a limit, say."""
+        """Everything that the server said; ``details`` among it."""
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds until there is room, where a limit was reached (``rate_limited``); nothing was done then."""
+        seconds = (self.body.get("details") or {}).get("retry_after_seconds")
+        return None if seconds is None else float(seconds)
 
 
 class WhatsApp:
@@ -52,9 +60,11 @@ class WhatsApp:
     that comes between two calls is missed.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, _chat: str | None = None, _whole: WhatsApp | None = None) -> None:
         self.client = client
         """The MCP client, for what this class has no word for."""
+        self._meta = cast(RequestParamsMeta, {CHAT: _chat}) if _chat is not None else None
+        self._whole = _whole
         self._position: str | None = None
 
     async def call(self, tool: str, **arguments: Any) -> Any:
@@ -72,7 +82,7 @@ class WhatsApp:
             CallError: as for :meth:`call`.
         """
         given = {name: value for name, value in arguments.items() if value is not None}
-        body = _body(await self.client.call_tool(tool, given), tool)
+        body = _body(await self.client.call_tool(tool, given, meta=self._meta), tool)
         return body | {"results": complete(body.get("results"))}
 
     async def rows(self, tool: str, **arguments: Any) -> AsyncIterator[dict[str, Any]]:
@@ -111,9 +121,29 @@ class WhatsApp:
 
     async def position(self) -> str:
         """Where this client is in what arrives."""
-        if self._position is None:
+        if self._position is None and self._whole is not None:
+            self._position = await self._whole.position()
+        elif self._position is None:
             self._position = str((await self.call("waitForMessage", timeout=0))["cursor"])
         return self._position
+
+    def within(self, chat_jid: str) -> WhatsApp:
+        """The same account, for what follows from this chat alone.
+
+        The server's policy then counts what was read in this chat, and not what the program read in others: an answer
+        to Bruno is not held up because Ana wrote before. Call it so only with what your program, or the language model
+        that it asks, made of this chat's messages. To other chats it is as guarded as ever.
+        """
+        return WhatsApp(self.client, _chat=chat_jid, _whole=self)
+
+    async def reply(self, to: IncomingMessage, text: str, *, idempotency_key: str | None = None) -> SentText:
+        """Answer a message in its chat, quoting it, :meth:`within` that chat.
+
+        Raises:
+            CallError: as for :meth:`send`.
+        """
+        chat = self.within(to.chat_jid)
+        return await chat.send(to.chat_jid, text, reply_to=to, idempotency_key=idempotency_key)
 
     async def send(
         self, to: str, text: str, *, reply_to: IncomingMessage | str | None = None, idempotency_key: str | None = None
@@ -164,14 +194,16 @@ class WhatsApp:
 
 
 class ServerOptions(TypedDict, total=False):
-    """How a server of one's own is started."""
+    """How a server of one's own is started: docs/programs.md."""
 
     data_dir: Path | str | None
+    """Where the data is. Default: `WHATSAPP_MCP_DATA_DIR`, or the user's folder for data."""
     account: str | None
+    """Which of several accounts. Default: `default`."""
     toolsets: str
-    """Default: ``all``."""
+    """Which tools. Default: ``all``."""
     simulated: bool
-    """On a simulated WhatsApp, whose phone scans the QR code by itself."""
+    """On a simulated WhatsApp, whose phone scans the QR code by itself. Default: not."""
     settings: Mapping[str, str]
     """Variables (``WHATSAPP_MCP_…``), over those of this process."""
     confirm: Confirm | None

@@ -13,23 +13,31 @@ class IncomingMessage:
     """Somebody wrote. Names and texts are other people's words."""
 
     message_id: str
+    """By which it is replied to."""
     chat_jid: str
     """Where it was written, and where an answer goes: a person or a group."""
     chat_name: str
+    """Of the person or group."""
     sender_jid: str
+    """Who wrote it; in a group, not the chat."""
     sender_name: str
+    """As the owner saved it, or as the person calls themselves."""
     text: str
     """The text or caption; empty for a picture without one."""
     kind: str
     """``text``, ``image``, ``voice`` …: docs/glossary.md."""
     timestamp: datetime
+    """With a time zone."""
     reply_to_id: str | None = None
+    """The message that it quotes."""
     mentions_me: bool = False
+    """It mentions the owner, in a group."""
     row: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """Everything that the server says of it."""
 
     @property
     def is_group(self) -> bool:
+        """It was written in a group."""
         return self.chat_jid.endswith("@g.us")
 
     @classmethod

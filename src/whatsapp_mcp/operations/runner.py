@@ -28,6 +28,7 @@ from whatsapp_mcp.operations.hearing import names_in
 from whatsapp_mcp.operations.outcome import Arguments, Outcome, Watched
 from whatsapp_mcp.operations.registry import IDEMPOTENCY_KEY, REGISTERED, Handler
 from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.targets import canonical
 from whatsapp_mcp.policy.call import Call
 from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.gate import Gate
@@ -108,6 +109,9 @@ class OperationRunner:
         handler = partial(_in_time, operation, await _handler(operation))
         rules = self._gate.enter(passage)
         services = self._within(rules, passage.caller)
+        conversation = passage.caller.conversation
+        if conversation.chat is not None:
+            conversation.chat = canonical(self._services, conversation.chat)
         if IDEMPOTENCY_KEY not in arguments:
             return await self._admitted(passage, rules, handler, services, arguments)
         from whatsapp_mcp.operations.idempotency import run_once

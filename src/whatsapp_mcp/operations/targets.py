@@ -115,12 +115,12 @@ async def resolve(services: Services, text: str, *, field: str = "phone", strang
             if len(found) != 1:
                 raise
             return found[0].jid
-        return _canonical(services, jid)
+        return canonical(services, jid)
     if _OLD_GROUP.fullmatch(text) or _GROUP_ID.fullmatch(text):
         return Jid(text, GROUP)
     compact = SEPARATORS.sub("", text)
     if compact.removeprefix("+").isdigit():
-        return _canonical(services, Jid(parse_number(text, field), USER))
+        return canonical(services, Jid(parse_number(text, field), USER))
     return await _by_name(services, text, field, strangers=strangers)
 
 
@@ -146,7 +146,8 @@ def _parse_jid(services: Services, text: str, field: str) -> Jid:
     return jid
 
 
-def _canonical(services: Services, jid: Jid) -> Jid:
+def canonical(services: Services, jid: Jid) -> Jid:
+    """Of a person the number, where it is known."""
     if not jid.is_person:
         return jid
     number = services.store.look(lambda store: store.number_of(jid))
@@ -236,7 +237,7 @@ async def stored_message(services: Services, message_id: str, phone: str | None 
     message = services.store.look(lambda store: store.message(message_id, chat))
     if message is None:
         held = services.store.look(lambda store: store.deferred(message_id))
-        if held is not None and (chat is None or chat == _canonical(services, held.chat)):
+        if held is not None and (chat is None or chat == canonical(services, held.chat)):
             raise InvalidArgument(
                 f"message_id: this message has not left (status {held.status})",
                 field="message_id",
@@ -261,7 +262,7 @@ def is_held(services: Services, message_id: str) -> bool:
 async def held_message(services: Services, message_id: str, phone: str) -> DeferredSend | None:
     """A message that was to leave later, in the chat that ``phone`` names."""
     found = services.store.look(lambda store: store.deferred(message_id.strip()))
-    if found is None or await resolve(services, phone) != _canonical(services, found.chat):
+    if found is None or await resolve(services, phone) != canonical(services, found.chat):
         return None
     return found
 

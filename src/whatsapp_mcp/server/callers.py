@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
 
 import mcp.types as types
 from mcp.server.context import ServerRequestContext
+from mcp.shared.exceptions import MCPError
 
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.policy.caller import Caller, Grant, Scope, cannot_ask
 from whatsapp_mcp.policy.scopes import at_most
 from whatsapp_mcp.policy.taint import Conversations
@@ -21,6 +24,9 @@ from whatsapp_mcp.untrusted_text import clean
 
 _HOST_LENGTH: Final = 80
 _SESSION: Final = "mcp-session-id"
+CHAT: Final = "whatsapp-web-mcp/chat"
+"""In ``_meta`` of a call: the JID of the chat from which alone it follows. It is the program that says so, never its
+model, and a program could as well agree in its owner's name (``server/asking``): it is believed."""
 
 
 class Callers:
@@ -47,12 +53,13 @@ class Callers:
         grant, session, local = self.grant(ctx), _session(ctx), ctx.request is None
         mark = self._host_process if local else f"http {grant.name} {session}"
         client = ctx.session.client_params
+        conversation, chat = self._conversations.of(grant.name, session, mark), _chat(ctx)
         return Caller(
             grant=grant,
             transport="stdio" if local else "http",
             host=_shown(client.client_info.name, client.client_info.version) if client is not None else "",
             client=_shown(client.client_info.name, "") if client is not None else "",
-            conversation=self._conversations.of(grant.name, session, mark),
+            conversation=conversation if chat is None else conversation.within(chat),
             ask=self._questions.asking(ctx, params) if params is not None else cannot_ask,
             roots=self.roots.of(ctx, params),
             patience=patience_of(client, listens="progress_token" in (ctx.meta or {})),
@@ -74,6 +81,17 @@ def _session(ctx: ServerRequestContext[Any]) -> str:
     if ctx.protocol_version >= ROUNDS_SINCE or ctx.request is None:
         return ""
     return str(ctx.request.headers.get(_SESSION, ""))
+
+
+def _chat(ctx: ServerRequestContext[Any]) -> Jid | None:
+    said = dict(ctx.meta or {}).get(CHAT)
+    if said is None:
+        return None
+    with suppress(ValueError):
+        chat = Jid.parse(str(said)).bare
+        if chat.user:
+            return chat
+    raise MCPError(types.INVALID_PARAMS, f"_meta {CHAT}: expected the JID of a chat, as results name it")
 
 
 @lru_cache(64)

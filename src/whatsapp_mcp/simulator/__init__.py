@@ -43,6 +43,8 @@ Names:
 - :class:`ControlServer`, :class:`ControlClient`: the same from another process; ``run_simulate(SimulateOptions(…),
   output)`` is the command.
 - :class:`ChatSettings`: ``ChatSettings(simulator.phone)`` stars, pins, archives, mutes, labels on the phone.
+- :class:`ContactOptions`, :class:`GroupOptions`, :class:`SimSendOptions`: the keyword arguments of ``contact`` and
+  ``add_contact``, of ``add_group``, and of ``say`` and everything that is sent; docs/simulator.md explains them.
 - ``compose``: contents of messages, for ``send_content`` and :class:`HistoryMessage`.
 
 Further: ``simulator.app_state.switches`` makes conflicts, pages, snapshots and lost answers; ``simulator.business`` has
@@ -74,8 +76,9 @@ if TYPE_CHECKING:
     from whatsapp_mcp.simulator.people.phone import SimulatedPhone
     from whatsapp_mcp.simulator.people.phone_history import SharedHistory
     from whatsapp_mcp.simulator.people.sent import ReceivedReceipt, SentMessage
-    from whatsapp_mcp.simulator.server import Simulator
-    from whatsapp_mcp.simulator.service.groups.group import Group
+    from whatsapp_mcp.simulator.people.writing import SimSendOptions
+    from whatsapp_mcp.simulator.server import ContactOptions, Simulator
+    from whatsapp_mcp.simulator.service.groups.group import Group, GroupOptions
     from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter, Post
     from whatsapp_mcp.simulator.service.pairing import PairingError
     from whatsapp_mcp.simulator.state.config import QrTiming, SimulatorConfig
@@ -84,12 +87,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ChatSettings",
+    "ContactOptions",
     "ControlClient",
     "ControlError",
     "ControlServer",
     "Endpoint",
     "Faults",
     "Group",
+    "GroupOptions",
     "HistoryChat",
     "HistoryMessage",
     "Newsletter",
@@ -101,6 +106,7 @@ __all__ = [
     "Record",
     "SentMessage",
     "SharedHistory",
+    "SimSendOptions",
     "SimulateOptions",
     "SimulatedPhone",
     "Simulator",
@@ -113,11 +119,13 @@ __all__ = [
 
 _MODULES = {
     "ChatSettings": "people.chat_settings",
+    "ContactOptions": "server",
     "ControlClient": "control.control_client",
     "ControlError": "control.control_client",
     "ControlServer": "control.control",
     "Faults": "state.faults",
     "Group": "service.groups.group",
+    "GroupOptions": "service.groups.group",
     "HistoryChat": "people.history",
     "HistoryMessage": "people.history",
     "Newsletter": "service.newsletters.newsletter",
@@ -129,6 +137,7 @@ _MODULES = {
     "Record": "state.record",
     "SentMessage": "people.sent",
     "SharedHistory": "people.phone_history",
+    "SimSendOptions": "people.writing",
     "SimulateOptions": "control.command",
     "SimulatedPhone": "people.phone",
     "Simulator": "server",
@@ -137,6 +146,11 @@ _MODULES = {
     "VirtualContact": "people.contact",
     "run_simulate": "control.command",
 }
+
+
+def __dir__() -> list[str]:
+    """Also what is not loaded yet, so that `pydoc` and completion find it."""
+    return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str) -> Any:

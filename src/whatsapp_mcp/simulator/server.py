@@ -34,16 +34,20 @@ _TRIP = "Weekend trip"
 
 
 class ContactOptions(TypedDict, total=False):
-    """What may be said of somebody new."""
+    """What may be said of somebody new: docs/simulator.md."""
 
     number: str | None
-    """Made up when missing."""
+    """Digits with country code. Made up when missing."""
     push_name: str | None
+    """What others see who have not saved the contact. Default: the name."""
     business_name: str | None
+    """Makes it a business account of this name."""
     about: str | None
+    """The text of the profile. Default: none."""
     persona: Persona | None
+    """Answers by itself. Default: nobody does, the test writes."""
     saved: bool
-    """In the phone's address book, under the name."""
+    """In the phone's address book, under the name. Default: not."""
 
 
 class Simulator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -20,9 +21,12 @@ class Tools:
     def __init__(self, *answers: Json) -> None:
         self._answers = list(answers)
         self.called: list[tuple[str, Json]] = []
+        self.within: list[str | None] = []
+        """The chat that each call was said to follow from."""
 
-    async def call_tool(self, name: str, arguments: Json) -> CallToolResult:
+    async def call_tool(self, name: str, arguments: Json, *, meta: Json | None) -> CallToolResult:
         self.called.append((name, dict(arguments)))
+        self.within.append((meta or {}).get("whatsapp-web-mcp/chat"))
         body = self._answers.pop(0)
         failed = body["code"] != "SUCCESS"
         text = TextContent(type="text", text=json.dumps(body))
@@ -69,6 +73,28 @@ async def test_the_position_is_from_before_the_send_and_moves_with_each_wait() -
     assert await whatsapp.next_message(timeout=1) is None
     assert [arguments.get("cursor") for _, arguments in tools.called] == [None, None, "7", "8"]
     assert await whatsapp.position() == "9"
+
+
+async def test_a_reply_follows_from_the_chat_that_it_goes_to() -> None:
+    ana = "1202@s.whatsapp.net"
+    whatsapp, tools = whatsapp_with(
+        {"results": {"cursor": "7", "timed_out": True}}, {"results": {"message_id": "B1", "chat_jid": ana}}
+    )
+    message = IncomingMessage("A1", ana, "Ana", ana, "Ana", "ping", "text", datetime(2026, 11, 27, tzinfo=UTC))
+    await whatsapp.reply(message, "pong", idempotency_key="k")
+    sent = {"phone": ana, "message": "pong", "reply_message_id": "A1", "idempotency_key": "k"}
+    assert tools.called[1] == ("sendMessage", sent)
+    assert tools.within == [None, ana], "the position is that of the whole conversation"
+    assert await whatsapp.position() == "7"
+
+
+async def test_a_limit_says_when_there_is_room() -> None:
+    limited = {"code": "rate_limited", "message": "too many", "details": {"retry_after_seconds": 7}}
+    whatsapp, _ = whatsapp_with(limited, {"code": "not_found", "message": "nobody"})
+    for seconds in (7.0, None):
+        with pytest.raises(CallError) as raised:
+            await whatsapp.call("sendMessage", phone="Ana", message="hi")
+        assert raised.value.retry_after == seconds
 
 
 async def test_what_fails_says_what_to_do() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.media.site import response, running_site
 from tests.unit.operations.bench import Bench, catalog
-from tests.unit.operations.fakes import ANA, BO, TEAM
+from tests.unit.operations.fakes import ANA, ANA_LID, BO, TEAM
 from tests.unit.operations.test_every_address import OTHERS
 from whatsapp_mcp.catalog import select
 from whatsapp_mcp.catalog.operation import Operation
@@ -136,6 +136,21 @@ async def test_what_each_tool_is_asked_about_after_what_was_read(gate: Bench, op
     ):
         gate.caller = Caller(conversation=conversation)
         assert await decided(gate, operation) == expected(operation, names=names, elsewhere=elsewhere)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+async def test_what_follows_from_one_chat_is_asked_about_as_if_only_that_chat_was_read(
+    gate: Bench, operation: Operation
+) -> None:
+    """A program says so; other people's words never can."""
+    careful(gate)
+    conversation = after(read=(ANA, BO))
+    # Ana is said to be meant by her LID, and is written to by her number.
+    for chat, elsewhere in ((ANA, False), (ANA_LID, False), (BO, True), (ANYBODY, True)):
+        gate.caller = Caller(conversation=conversation.within(chat))
+        assert await decided(gate, operation) == expected(operation, names=True, elsewhere=elsewhere)
+    gate.caller = Caller(conversation=conversation)
+    assert await decided(gate, operation) == expected(operation, names=True, elsewhere=True)
 
 
 @pytest.mark.parametrize("operation", CHANGING, ids=lambda operation: operation.name)

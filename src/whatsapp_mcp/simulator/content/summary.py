@@ -57,6 +57,7 @@ class ReceivedMessage:
     """A message as a simulated device got it, decrypted."""
 
     id: str
+    """Of the message; the client's `message_id`."""
     time: datetime
     """When the server took it (UTC)."""
     chat: Jid
@@ -64,7 +65,9 @@ class ReceivedMessage:
     sender: Jid
     """LID and device of who sent it."""
     message: e2e.Message = field(repr=False)
+    """As protobuf, decrypted."""
     summary: Summary
+    """The rest in plain values: `reply_to`, `quoted_text`, `mentions`, `emoji`, `options`, `target` …"""
     files: MediaStore | None = field(default=None, repr=False, compare=False)
     """Where the files of messages are."""
 
@@ -92,10 +95,12 @@ class ReceivedMessage:
 
     @property
     def text(self) -> str:
+        """Text or caption; of a poll its question, of a contact or location its name."""
         return self.summary.text
 
     @property
     def kind(self) -> str:
+        """``text``, ``image``, ``voice``, ``reaction``, ``edit`` …"""
         return self.summary.kind
 
 

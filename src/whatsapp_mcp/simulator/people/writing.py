@@ -25,20 +25,22 @@ Content = bytes | UploadedMedia
 
 
 class SimSendOptions(TypedDict, total=False):
-    """What any message may have."""
+    """What any message may have: docs/simulator.md."""
 
     to: Chat | None
-    """Whom or where to; without it, the one that a contact usually writes to."""
+    """A group, or an account (`whatsapp.phone.account`, another contact's `account`). Default: the bot's account."""
     reply_to: ReceivedMessage | SentMessage | None
     """Quote a message of either side."""
     mentions: Sequence[SimAccount]
+    """Who is mentioned: `whatsapp.phone.account`, a contact's `account`."""
     forwarded: bool
+    """It is marked as forwarded."""
     ephemeral: int
     """Seconds after which the message disappears; it goes out in an envelope that says so."""
     view_once: bool
     """It may be looked at once only."""
     in_album: SentMessage
-    """The album that a picture or video belongs to: what :meth:`WritingDevice.send_album_start` returned."""
+    """The album that a picture or video belongs to: what `send_album_start` returned."""
     better_of: SentMessage
     """The picture or video that this one shows again, in better quality."""
 

@@ -29,11 +29,12 @@ INVITE_PREFIX = "https://chat.whatsapp.com/"
 
 
 class GroupOptions(TypedDict, total=False):
-    """How a group is made."""
+    """How a group is made: docs/simulator.md. Default: nothing of it."""
 
     admins: Sequence[Person]
     """Members too."""
     description: str
+    """What stands below the subject."""
     approval: bool
     """Who comes by link waits for an admin."""
     announce: bool
