@@ -20,7 +20,7 @@ from bench.row import Row
 from bench.stores import Scale
 from bench.world import ANA, world
 
-__all__ = ["TIMEOUT", "measure"]
+__all__ = ["TIMEOUT", "downloaded", "measure"]
 
 TIMEOUT: Final = 600.0
 OVER_AT_MOST: Final = 16.0
@@ -30,11 +30,16 @@ SLOW: Final = "session_timeout"
 
 
 async def measure(scale: Scale) -> list[Row]:
+    return await downloaded(scale, "a large download")
+
+
+async def downloaded(scale: Scale, what: str, **more: str) -> list[Row]:
+    """``more``: variables of the server."""
     large = scale.file_mib << 20
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         home = Path(folder)
         async with world(home) as whatsapp:
-            variables = environment(home, whatsapp.endpoint, WHATSAPP_MCP_DOWNLOAD_LIMIT=str(scale.file_mib))
+            variables = environment(home, whatsapp.endpoint, WHATSAPP_MCP_DOWNLOAD_LIMIT=str(scale.file_mib), **more)
             async with hosting(SERVER, variables) as host:
                 await link(host, whatsapp)
                 pids = {"server": host.program.pid, "session process": session_of(home / "data")}
@@ -47,7 +52,7 @@ async def measure(scale: Scale) -> list[Row]:
     note = f"{scale.file_mib:,} MiB in {seconds:.1f} s, {scale.file_mib / seconds:.0f} MiB/s"
     return [
         Row(
-            f"memory of the {name}, a large download",
+            f"memory of the {name}, {what}",
             after[name],
             "MiB",
             before[name],

@@ -3,6 +3,9 @@
 ``--messages`` says how many. The time runs from the beginning of linking to the answer of searchMessages that has the
 oldest of them; the simulator writes, packs and encrypts each part meanwhile, on the other core. What the store alone
 takes is the row `ingest`.
+
+Floor: plain neonize, which is linked and told the same in the same run, and throws it away: what the simulator and
+neonize take is in both.
 """
 
 from __future__ import annotations
@@ -16,16 +19,17 @@ from typing import Final
 from bench.account import link
 from bench.mcp_host import SERVER, Host, environment, hosting
 from bench.memory import peak
+from bench.plain_neonize import plain_neonize
 from bench.processes import session_of
 from bench.program import BenchError
 from bench.row import Row
 from bench.stores import Scale
-from bench.world import world
+from bench.world import Who, World, world
 
 __all__ = ["measure"]
 
 PART: Final = 20_000
-AT_LEAST: Final = 5_000
+RATIO: Final = 4.0
 MEMORY_AT_MOST: Final = 300.0
 LOOK: Final = 0.05
 SECONDS_PER_MESSAGE: Final = 1e-3
@@ -36,21 +40,32 @@ async def measure(scale: Scale) -> list[Row]:
     limit = 60 + scale.messages * SECONDS_PER_MESSAGE
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         home = Path(folder)
-        async with world(home) as whatsapp, hosting(SERVER, environment(home, whatsapp.endpoint)) as host:
-            began = time.monotonic()
-            await link(host, whatsapp)
-            for first in range(0, scale.messages, PART):
-                count = min(PART, scale.messages - first)
-                await whatsapp.share(count, first=first, word=WORD if first + count == scale.messages else "Then")
-            await _found(host, began + limit)
-            seconds = time.monotonic() - began
-            most = peak(session_of(home / "data"))
+        async with world(home) as whatsapp:
+            async with plain_neonize(home, whatsapp.endpoint) as plain:
+                began = time.monotonic()
+                await plain.watch_for(WORD)
+                await plain.pair(whatsapp)
+                await _share(whatsapp, "plain", scale.messages)
+                floor = await plain.told(limit) - began
+            async with hosting(SERVER, environment(home, whatsapp.endpoint)) as host:
+                began = time.monotonic()
+                await link(host, whatsapp)
+                await _share(whatsapp, "server", scale.messages)
+                await _found(host, began + limit)
+                seconds = time.monotonic() - began
+                most = peak(session_of(home / "data"))
     name = f"history of {scale.messages:,}, from link to search"
-    note = f"{seconds:.1f} s; most memory of the session process ever: {most:.0f} MiB"
+    note = f"{scale.messages / seconds:,.0f} messages a second"
     return [
-        Row(name, scale.messages / seconds, "msg/s", at_least=AT_LEAST, note=note),
+        Row(name, seconds, "s", floor, ratio_at_most=RATIO, note=note),
         Row("memory of the session process then, at most", most, "MiB", at_most=MEMORY_AT_MOST),
     ]
+
+
+async def _share(whatsapp: World, who: Who, messages: int) -> None:
+    for first in range(0, messages, PART):
+        count = min(PART, messages - first)
+        await whatsapp.share(who, count, first=first, word=WORD if first + count == messages else "Then")
 
 
 async def _found(host: Host, until: float) -> None:

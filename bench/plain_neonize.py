@@ -6,7 +6,8 @@ Signal session and its SQLite database, Noise, socket), the simulator's acknowle
 incoming messages everything up to the moment neonize calls back into Python. It does less than neonize's own
 ``NewClient.send_message``, which also looks for mentions and links.
 
-Answers JSON-RPC lines on stdin: ``pair``, ``connected``, ``send``, ``received``; `plain_neonize` is the parent's side.
+Answers JSON-RPC lines on stdin: ``pair``, ``connected``, ``send``, ``received``, ``watch_for``, ``told``;
+`plain_neonize` is the parent's side.
 The environment that keeps it on loopback must exist when it is executed; `whatsapp_mcp.whatsapp.library` refuses to
 load neonize otherwise.
 """
@@ -48,6 +49,14 @@ class Plain:
         """Write to Ana; seconds from the call of neonize's function to its return."""
         return float((await self._program.request("send", {"to": ANA, "text": text})).result["seconds"])
 
+    async def watch_for(self, word: str) -> None:
+        """From now on, look for a word in what the phone shares; all of it is thrown away."""
+        await self._program.request("watch_for", {"word": word})
+
+    async def told(self, timeout: float) -> float:
+        """Wait for that word; ``time.monotonic()`` when neonize handed it over."""
+        return float((await self._program.request("told", {"timeout": timeout}, timeout=timeout + LIMIT)).result["at"])
+
     async def received(self, message_id: str) -> float:
         """Wait for a message; ``time.monotonic()`` when neonize handed it over."""
         return float((await self._program.request("received", {"id": message_id})).result["at"])
@@ -82,6 +91,8 @@ class _Device:
         self._codes: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._messages: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         self._connected = threading.Event()
+        self._word: bytes | None = None
+        self._told: queue.SimpleQueue[float] = queue.SimpleQueue()
         self._events = ClientEvents(
             event=self._on_event,
             qr=self._codes.put,
@@ -101,6 +112,15 @@ class _Device:
             self._messages.put(_Event(time.monotonic(), payload))
         elif code == EventCode.CONNECTED:
             self._connected.set()
+        elif code == EventCode.HISTORY_SYNC and self._word is not None and self._word in payload:
+            self._told.put(time.monotonic())
+
+    def watch_for(self, word: str) -> Json:
+        self._word = word.encode()
+        return {}
+
+    def told(self, timeout: float) -> Json:
+        return {"at": self._told.get(timeout=timeout)}
 
     def pair(self) -> Json:
         self._client.start(self._library, self._events)
@@ -151,6 +171,10 @@ def main() -> None:
                         answer = {"result": device.connected()}
                     case "send":
                         answer = {"result": device.send(asked["to"], asked["text"])}
+                    case "watch_for":
+                        answer = {"result": device.watch_for(asked["word"])}
+                    case "told":
+                        answer = {"result": device.told(asked["timeout"])}
                     case "received":
                         answer = {"result": device.received(asked["id"])}
                     case unknown:

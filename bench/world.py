@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 
 from bench.program import Program, running
 
-__all__ = ["ANA", "World", "world"]
+__all__ = ["ANA", "Who", "World", "world"]
 
 Json = dict[str, Any]
 Who = Literal["server", "plain"]
@@ -51,13 +51,14 @@ class World:
         """Ana sends the server a file of so many bytes; the id of her message."""
         return str((await self._program.request("send_file", {"size": size}, timeout=FILE_LIMIT)).result["id"])
 
-    async def share(self, messages: int, *, first: int, word: str) -> None:
-        """The server's phone shares as many old messages of a chat with Ana; the oldest is ``word``.
+    async def share(self, who: Who, messages: int, *, first: int, word: str) -> None:
+        """The phone of one of them shares as many old messages of a chat with Ana; the oldest is ``word``.
 
         Args:
             first: how many it has shared before; those are newer.
         """
-        await self._program.request("share", {"messages": messages, "first": first, "word": word}, timeout=FILE_LIMIT)
+        asked = {"who": who, "messages": messages, "first": first, "word": word}
+        await self._program.request("share", asked, timeout=FILE_LIMIT)
 
     async def settle(self) -> None:
         """Wait until nobody owes a confirmation any more, and a little longer."""
@@ -113,7 +114,8 @@ async def _answer(endpoint: Path) -> None:
                     sent = ana.send_document(content, name="large.bin", to=phones["server"].account)
                     result = {"id": sent.id}
                 case "share":
-                    phones["server"].history.share([_past(ana, **asked)], kind="recent", inline=False)
+                    phone = phones[asked.pop("who")]
+                    phone.history.share([_past(ana, **asked)], kind="recent", inline=False)
                 case "settle":
                     await simulator.until_delivered()
             sys.stdout.write(json.dumps({"id": request["id"], "result": result}) + "\n")

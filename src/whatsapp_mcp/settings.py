@@ -409,6 +409,11 @@ class Settings(BaseModel):
         return self.account_dir / "audit.jsonl"
 
     @property
+    def audit(self) -> Whereabouts:
+        """``audit_path``, or the account's schema where a database is named."""
+        return self._schema or self.audit_path
+
+    @property
     def media_dir(self) -> Path:
         """Received media, if no bucket is named, and private copies of what is being sent or fetched."""
         return self.account_dir / "media"

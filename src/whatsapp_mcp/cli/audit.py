@@ -55,7 +55,7 @@ def audit(
     settings = settings_of(data_dir, account)
     text = AuditText(shutil.get_terminal_size().columns)
     shown = False
-    for entry in read_calls(settings.audit_path, chosen_calls(settings, **filters), limit=limit, follow=follow):
+    for entry in read_calls(settings.audit, chosen_calls(settings, **filters), limit=limit, follow=follow):
         shown = True
         for line in [entry_json(entry)] if as_json else text.lines(entry):
             click.echo(line)

@@ -25,6 +25,7 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.search.span import Span
 from whatsapp_mcp.untrusted_text import escaped
+from whatsapp_mcp.whereabouts import Whereabouts
 
 _AGO: Final = re.compile(r"([0-9]{1,6})([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -86,25 +87,26 @@ def chosen_calls(
     )
 
 
-def read_calls(path: Path, choice: AuditChoice, *, limit: int, follow: bool) -> Iterator[AuditEntry]:
+def read_calls(where: Whereabouts, choice: AuditChoice, *, limit: int, follow: bool) -> Iterator[AuditEntry]:
     """The newest ``limit`` calls (0: all), the oldest of them first; with ``follow``, then those that come.
 
     Raises:
         SetupError: a file cannot be read.
+        StoreError: the database cannot be read.
     """
     try:
         seen = 0
         newest: deque[AuditEntry] = deque(maxlen=limit or None)
-        for entry in audit_entries(path):
+        for entry in audit_entries(where):
             seen += 1
             if choice.fits(entry):
                 newest.append(entry)
         yield from newest
         if follow:
-            yield from filter(choice.fits, islice(audit_entries(path, follow=True), seen, None))
+            yield from filter(choice.fits, islice(audit_entries(where, follow=True), seen, None))
     except OSError as error:
         raise SetupError(
-            f"the audit {error.filename or path} cannot be read: {error.strerror}",
+            f"the audit {error.filename or where} cannot be read: {error.strerror}",
             next_step="Run this command as the server's user.",
         ) from error
 

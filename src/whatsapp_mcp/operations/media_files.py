@@ -32,7 +32,7 @@ UPLOAD_TIMEOUT: Final = 75.0
 """Seconds, for a picture of a profile or a group."""
 DOWNLOAD_TIMEOUT: Final = 180.0
 """Seconds, and as many more as the file takes over the slowest line."""
-KEEP_TIMEOUT: Final = 60.0
+KEEP_TIMEOUT: Final = 120.0
 """Seconds, and as many more, to put it into a bucket."""
 SLOWEST_LINE: Final = 1_000_000
 """Bytes a second."""

@@ -12,19 +12,19 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
-from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from whatsapp_mcp.clock import from_ms, now_ms
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.policy.audit_file import AuditFile
 from whatsapp_mcp.policy.rules import Audit
 from whatsapp_mcp.untrusted_text import clean_text, is_plain_id
+from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts
 
 PATIENCE: Final = 0.001
 """Seconds that a line may hold a call up. After one that took longer, a thread writes the next ones until the disk is
@@ -101,12 +101,30 @@ class AuditRecord:
     """The text that was sent; written only when the policy says so."""
 
 
-class AuditLog:
-    """``audit.jsonl`` of an account. To be used from one thread; nothing here raises."""
+class _Lines(Protocol):
+    """A file (``audit_file``) or a table (``audit_table``)."""
 
-    def __init__(self, path: Path, rules: Callable[[], Audit], *, patience: float = PATIENCE) -> None:
+    waits: bool
+
+    def append(self, lines: bytes) -> None: ...
+    def keep_small(self, size: int, files: int) -> None: ...
+    def close(self) -> None: ...
+
+
+def _lines_at(where: Whereabouts) -> _Lines:
+    if isinstance(where, PostgresSchema):
+        from whatsapp_mcp.policy.audit_table import AuditTable
+
+        return AuditTable(where)
+    return AuditFile(where)
+
+
+class AuditLog:
+    """``audit.jsonl`` of an account, or its table in PostgreSQL. To be used from one thread; nothing here raises."""
+
+    def __init__(self, where: Whereabouts, rules: Callable[[], Audit], *, patience: float = PATIENCE) -> None:
         """``rules``: what the policy says now; asked once a second."""
-        self._file = AuditFile(path)
+        self._file = _lines_at(where)
         self._rules = rules
         self._known = Audit()
         self._asked = float("-inf")
@@ -122,16 +140,25 @@ class AuditLog:
 
     def write(self, *records: AuditRecord) -> None:
         """Write a line for each, after those that were to come soon. They are the system's when this returns, so that
-        they survive the end of this process, unless the disk is slow: then they soon will be.
+        they survive the end of this process, unless the disk is slow, or it is a table: then they soon will be.
         """
         rules = self._known_rules()
         soon, self._soon = self._soon, []
         lines = [_line(record, bodies=rules.bodies) for record in (*(make() for make in soon), *records)]
-        if not self._put_off(lines) and self._append(*lines) > self._patience:
-            with self._changed:
-                self._thread = threading.Thread(target=self._drain, name="audit", daemon=True)
-                self._thread.start()
+        if not self._put_off(lines):
+            if self._file.waits:
+                self._begin(lines)
+            elif self._append(*lines) > self._patience:
+                self._begin(())
         self._file.keep_small(rules.file_mib << 20, rules.files)
+
+    def _begin(self, lines: Sequence[bytes]) -> None:
+        """From now on a thread writes, these lines first."""
+        with self._changed:
+            self._waiting.extend(lines)
+            self._room -= sum(map(len, lines))
+            self._thread = threading.Thread(target=self._drain, name="audit", daemon=True)
+            self._thread.start()
 
     def write_soon(self, make: Callable[[], AuditRecord]) -> None:
         """Make a record and write its line within some milliseconds, when the event loop comes to it; the end of this
@@ -206,7 +233,7 @@ class AuditLog:
             self._count(len(lines))
             if not self._failing:
                 self._failing = True
-                logger.warning("the audit %s cannot be written: %s", self._file.path, error.strerror)
+                logger.warning("the audit %s cannot be written: %s", self._file, error.strerror)
         else:
             self._failing = False
             if lost:

@@ -14,6 +14,7 @@ from typing import BinaryIO, Final
 
 from whatsapp_mcp.platform.files import open_shared
 from whatsapp_mcp.policy.audit_file import closed_files
+from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts
 
 _START: Final = b'{"time":"'
 """How every line begins. No string in a line holds this, since it would have its quotes escaped."""
@@ -40,16 +41,27 @@ class AuditEntry:
         return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
-def audit_entries(path: Path, *, follow: bool = False) -> Iterator[AuditEntry]:
+def audit_entries(where: Whereabouts, *, follow: bool = False) -> Iterator[AuditEntry]:
     """All that was written, in this order; what is no line, such as one that was cut short, is passed over.
 
     Args:
-        path: of the file that grows.
+        where: the file that grows, or the schema of the table.
         follow: go on with what is written from now on, for ever.
 
     Raises:
         OSError: a file cannot be read.
+        StoreError: the database cannot be read.
     """
+    if isinstance(where, PostgresSchema):
+        from whatsapp_mcp.policy.audit_table import audit_lines
+
+        for line in audit_lines(where, follow=follow):
+            yield from _entry(line)
+    else:
+        yield from _in_files(where, follow=follow)
+
+
+def _in_files(path: Path, *, follow: bool) -> Iterator[AuditEntry]:
     with ExitStack() as stack:
         # Opened first: what is closed from now on is among the closed ones too, and known by its place.
         current = _opened(path)

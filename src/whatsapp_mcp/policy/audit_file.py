@@ -27,6 +27,9 @@ _AGAIN: Final = 5.0
 class AuditFile:
     """One thread at a time appends."""
 
+    waits = False
+    """Usually not for longer than a call may wait."""
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._name = str(path)
@@ -37,6 +40,9 @@ class AuditFile:
         self._torn = False
         self._closing: threading.Thread | None = None
         self._not_before = 0.0
+
+    def __str__(self) -> str:
+        return self._name
 
     def append(self, lines: bytes) -> None:
         """Write whole lines to the end of the file that now has the name, in one piece.

@@ -53,7 +53,7 @@ class DeparturePolicy:
         *,
         file: Place,
         book: Whereabouts,
-        audit: Path,
+        audit: Whereabouts,
         tokens: Place,
         default_token: Path,
         store: Path,

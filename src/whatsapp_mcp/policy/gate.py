@@ -46,7 +46,7 @@ class Gate:
     def of(cls, settings: Settings) -> Gate:
         """The gate of an account."""
         file = PolicyFile(settings.policy_place, settings.policy)
-        return cls(file, PolicyBook(settings.policy_book), AuditLog(settings.audit_path, lambda: file.as_seen.audit))
+        return cls(file, PolicyBook(settings.policy_book), AuditLog(settings.audit, lambda: file.as_seen.audit))
 
     def close(self) -> None:
         self._audit.close()

@@ -131,7 +131,7 @@ def _webhooks(settings: Settings) -> WebhooksBegin:
         progress=told_place(settings.webhook_progress_place),
         policy=told_place(settings.policy_place),
         preset=settings.policy,
-        audit=str(settings.audit_path.absolute()),
+        audit=told(settings.audit),
         log_level=settings.log_level,
     )
 
@@ -141,7 +141,7 @@ def _policy(settings: Settings) -> PolicyPlaces:
         preset=settings.policy,
         file=told_place(settings.policy_place),
         book=told(settings.policy_book),
-        audit=str(settings.audit_path.absolute()),
+        audit=told(settings.audit),
         tokens=told_place(settings.tokens_place),
         default_token=str(settings.token_path.absolute()),
         store=str(settings.store_path.absolute()),

@@ -33,7 +33,7 @@ from whatsapp_mcp.webhooks.delivery import Delivery
 from whatsapp_mcp.webhooks.feed import Feed
 from whatsapp_mcp.webhooks.posting import Poster, PostResult
 from whatsapp_mcp.webhooks.progress import Standing, WrittenProgress, read_progress
-from whatsapp_mcp.whereabouts import place_of
+from whatsapp_mcp.whereabouts import place_of, whereabouts_of
 
 logger = logging.getLogger("whatsapp_mcp.webhooks")
 
@@ -58,7 +58,7 @@ class Deliverer:
         self._progress = place_of(begins.progress)
         self._policy = PolicyFile(place_of(begins.policy), cast(Preset, begins.preset))
         self._feed = Feed(Path(begins.store), self._policy)
-        self._audit = AuditLog(Path(begins.audit), lambda: self._policy.rules.audit)
+        self._audit = AuditLog(whereabouts_of(begins.audit), lambda: self._policy.rules.audit)
         self._poster = Poster()
         self._answering = anyio.CapacityLimiter(AT_ONCE)
         self._failing = anyio.CapacityLimiter(FAILING_AT_ONCE)

@@ -90,7 +90,7 @@ class DepartureCheck:
             places.preset,
             file=place_of(places.file),
             book=whereabouts_of(places.book),
-            audit=Path(places.audit),
+            audit=whereabouts_of(places.audit),
             tokens=place_of(places.tokens),
             default_token=Path(places.default_token),
             store=Path(places.store),

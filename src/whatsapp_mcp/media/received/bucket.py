@@ -131,13 +131,20 @@ class _Ranges(io.RawIOBase):
 class MediaBucket:
     where: BucketPrefix
     store: S3Store
+    _patient: S3Store
+    """The same, for what goes there."""
     _hurried: S3Store
-    """The same, for what others wait for."""
+    """And for what others wait for."""
 
     @classmethod
     def at(cls, where: BucketPrefix) -> MediaBucket:
         """Asks nothing yet. Raises SetupError: the AWS variables are wrong."""
-        return cls(where, bucket_access.opened(where), bucket_access.opened(where, hurried=True))
+        return cls(
+            where,
+            bucket_access.opened(where),
+            bucket_access.opened(where, bucket_access.JOINING_SECONDS),
+            bucket_access.opened(where, bucket_access.HURRIED_SECONDS, retried=False),
+        )
 
     def __str__(self) -> str:
         return str(self.where)
@@ -166,7 +173,7 @@ class MediaBucket:
             fetched.open("rb") as file,
             # If anything breaks off, the parts that are there already are given up.
             obstore.open_writer(
-                self.store, name, attributes=attributes, buffer_size=PART, max_concurrency=AT_A_TIME
+                self._patient, name, attributes=attributes, buffer_size=PART, max_concurrency=AT_A_TIME
             ) as writer,
         ):
             while piece := file.read(PART):

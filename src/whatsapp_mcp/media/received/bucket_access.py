@@ -22,6 +22,8 @@ REQUEST_SECONDS: Final = 60
 RETRIES: Final = 3
 RETRY_SECONDS: Final = 30
 """Since the first attempt, after which there is no other."""
+JOINING_SECONDS: Final = 300
+"""The same while a file goes there: to join its parts takes the store minutes at worst."""
 HURRIED_SECONDS: Final = 5
 """For one request that others wait for, which is not tried again."""
 
@@ -30,8 +32,11 @@ _NOWHERE: Final = "http://127.0.0.1:9"
 """A proxy that is used for nothing: one that is named keeps those of the environment away."""
 
 
-def opened(where: BucketPrefix, *, hurried: bool = False) -> S3Store:
+def opened(where: BucketPrefix, seconds: float | None = None, *, retried: bool = True) -> S3Store:
     """Asks nothing yet.
+
+    Args:
+        seconds: for one request; None: as long as most may take.
 
     Raises:
         SetupError: the variables do not say how, or would have everything go unencrypted over a network.
@@ -42,12 +47,12 @@ def opened(where: BucketPrefix, *, hurried: bool = False) -> S3Store:
     client: ClientConfig = {
         "allow_http": local,
         "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-        "timeout": timedelta(seconds=HURRIED_SECONDS if hurried else REQUEST_SECONDS),
+        "timeout": timedelta(seconds=REQUEST_SECONDS if seconds is None else seconds),
     }
     if local:
         client |= {"proxy_url": _NOWHERE, "proxy_excludes": urlsplit(endpoint).hostname or ""}
     retries: RetryConfig = {
-        "max_retries": 0 if hurried else RETRIES,
+        "max_retries": RETRIES if retried else 0,
         "retry_timeout": timedelta(seconds=RETRY_SECONDS),
     }
     try:
