@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, suppress
@@ -322,6 +323,7 @@ class AccountServers:
         self._directory = directory_of(settings)
         self._shared: set[str] = set()
         """Accounts that are known from the database, whether or not there is a folder."""
+        self._preparing: set[asyncio.Task[None]] = set()
         self._paired: set[str] = set()
         """Accounts that another node wants a device to be linked to, here."""
         self._assemble = partial(
@@ -402,6 +404,16 @@ class AccountServers:
             return False
         if manager is not None:
             manager.start(pairing=pairing)
+        return True
+
+    def prepare(self, account: str) -> bool:
+        """Have a session process started here that takes the account over when its holder gives it up."""
+        manager = self._managers.get(account)
+        if manager is None:
+            return self.start(account, pairing=False)  # which finds the holder, until it has given up
+        task = asyncio.create_task(manager.prepare(), name=f"prepare {account}")
+        self._preparing.add(task)
+        task.add_done_callback(self._preparing.discard)
         return True
 
     async def move(self, account: str) -> None:

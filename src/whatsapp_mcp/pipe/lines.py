@@ -41,6 +41,8 @@ class SharedAccount(Wire):
     """Name of this machine."""
     attachable: bool
     """Servers of other nodes may attach."""
+    waits: bool = False
+    """The holder gives the account up when this process is ready."""
     address: str = ""
     """At which they do; empty: that by which this machine reaches the database."""
 

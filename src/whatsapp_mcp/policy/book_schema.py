@@ -97,9 +97,11 @@ class BookSchema:
         try:
             yield connection
             connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             if not connection.is_broken and connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if isinstance(error, psycopg.errors.UndefinedTable):  # the account was removed meanwhile
+                self._made = False
             raise
 
     def _begun(self, begin: str) -> PostgresConnection:

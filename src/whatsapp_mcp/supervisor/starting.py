@@ -39,12 +39,18 @@ before need not lie there too."""
 
 
 async def start_session(
-    settings: Settings, lock: AccountLock, *, pairing: bool, command: Sequence[str] = SESSION_COMMAND
+    settings: Settings,
+    lock: AccountLock,
+    *,
+    pairing: bool,
+    waits: bool = False,
+    command: Sequence[str] = SESSION_COMMAND,
 ) -> bool:
     """Start a session process, which then holds the lock too; returns when it can be attached to, or has failed.
 
     Args:
         pairing: no device is linked, and one is to be.
+        waits: the process of another machine gives the account up when this one is ready.
 
     Raises:
         SetupError: bad endpoint file, or the system starts no process.
@@ -77,7 +83,7 @@ async def start_session(
         device_name=settings.shown_name,
         pairing=pairing,
         policy=_policy(settings),
-        shared=_shared(settings),
+        shared=_shared(settings, waits=waits),
         schedule_stay=settings.schedule_stay_hours,
     )
     folder = settings.account_dir.absolute()
@@ -104,7 +110,7 @@ async def start_session(
         return False
 
 
-def _shared(settings: Settings) -> SharedAccount | None:
+def _shared(settings: Settings, *, waits: bool) -> SharedAccount | None:
     if settings.database is None:
         return None
     return SharedAccount(
@@ -112,6 +118,7 @@ def _shared(settings: Settings) -> SharedAccount | None:
         account=settings.account,
         node=settings.node_name,
         attachable=bool(settings.node),
+        waits=waits,
         address=settings.node_address,
     )
 
