@@ -23,6 +23,9 @@ class PostgresSchema:
     url: str = field(repr=False)
     """As libpq takes it; it may hold a password."""
     schema: str
+    guard: str = field(default="", repr=False, compare=False)
+    """A statement at the beginning of each transaction that writes messages: where it finds no row, nothing is written,
+    for another machine holds the account. Empty: nobody else can hold it. It does not cross processes."""
 
     def __str__(self) -> str:
         return f"{shown_url(self.url)}, schema {self.schema}"
