@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
@@ -25,7 +24,7 @@ from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.decision import at_rest
 from whatsapp_mcp.supervisor.manager import SessionManager
-from whatsapp_mcp.whereabouts import Place
+from whatsapp_mcp.whereabouts import Place, Whereabouts
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -101,7 +100,7 @@ class _OperationsOnDemand:
         from whatsapp_mcp.operations.services import Services, Store
         from whatsapp_mcp.store.read.reader import StoreReader
 
-        store = Store(StoreReader(self._settings.store_path))
+        store = Store(StoreReader(self._settings.store))
         services = Services(self._settings, self._manager, store, lambda: self._decoders, lambda: self._transcribers)
         return OperationRunner(services, self._gate)
 
@@ -293,7 +292,7 @@ def _has_webhooks(place: Place) -> bool:
     return False
 
 
-def _has_scheduled(store: Path) -> bool:
+def _has_scheduled(store: Whereabouts) -> bool:
     from whatsapp_mcp.store.read.reader import StoreReader
 
     with suppress(WhatsAppMcpError), closing(StoreReader(store)) as reader:  # what cannot be read, `doctor` tells
@@ -345,7 +344,7 @@ class AccountServers:
         return tuple(
             name
             for name in self.names()
-            if _has_webhooks(self._of(name).webhooks_place) or _has_scheduled(self._of(name).store_path)
+            if _has_webhooks(self._of(name).webhooks_place) or _has_scheduled(self._of(name).store)
         )
 
     def find(self, name: str) -> tuple[int, int] | None:

@@ -52,7 +52,8 @@ class Hello(Wire):
 
     keys: str
     """neonize's database, as ``whereabouts.told`` writes it."""
-    store_path: str
+    store: str
+    """Whereabouts, as ``told``."""
     media_dir: str
     bucket: str = ""
     """Where received media go, with the account's prefix; empty: into ``media_dir``."""

@@ -64,7 +64,7 @@ async def start_session(
         environment["PGAPPNAME"] = application_tag(settings.account, secrets.token_hex(8))
     hello = Hello(
         keys=told(settings.keys),
-        store_path=str(settings.store_path.absolute()),
+        store=told(settings.store),
         media_dir=str(settings.media_dir.absolute()),
         bucket=str(settings.received_media) if settings.media else "",
         ledger_path=str(settings.ledger_path.absolute()),
@@ -133,7 +133,7 @@ def _last_decrypted(keys: Whereabouts) -> tuple[Decrypted, ...]:
 def _webhooks(settings: Settings) -> WebhooksBegin:
     return WebhooksBegin(
         account=settings.account,
-        store=str(settings.store_path.absolute()),
+        store=told(settings.store),
         book=told_place(settings.webhooks_place),
         progress=told_place(settings.webhook_progress_place),
         policy=told_place(settings.policy_place),
@@ -151,7 +151,7 @@ def _policy(settings: Settings) -> PolicyPlaces:
         audit=told(settings.audit),
         tokens=told_place(settings.tokens_place),
         default_token=str(settings.token_path.absolute()),
-        store=str(settings.store_path.absolute()),
+        store=told(settings.store),
     )
 
 

@@ -117,7 +117,7 @@ class WhatsAppConnection:
         media = received_media(prefix_from(hello.bucket) if hello.bucket else Path(hello.media_dir))
         self._retention = policy(hello.retention_days, media) if hello.retention_days else None
         self._intake = Intake(
-            Path(hello.store_path),
+            whereabouts_of(hello.store),
             self._account,
             tell=partial(self._in_loop, self._take),
             later=lambda seconds, work: self._in_loop(self._loop.call_later, seconds, work),
