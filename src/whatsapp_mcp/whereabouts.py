@@ -6,7 +6,7 @@ without its password.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
@@ -47,6 +47,11 @@ class StoredDocument:
 
 Place: TypeAlias = Path | StoredDocument
 """Of such a text."""
+
+
+def guarded(where: Whereabouts, guard: str) -> Whereabouts:
+    """The same, with a guard where another machine can hold the account."""
+    return replace(where, guard=guard) if isinstance(where, PostgresSchema) else where
 
 
 def schema_name(account: str) -> str:
