@@ -13,7 +13,7 @@ from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whereabouts import PostgresSchema
 
 ME = Jid.parse("12025550100@s.whatsapp.net")
-OTHER = Jid.parse("12025550101@s.whatsapp.net")
+MY_LID = Jid.parse("99@lid")
 
 
 def test_an_old_holder_writes_no_message(postgres_schema: PostgresSchema) -> None:
@@ -24,7 +24,7 @@ def test_an_old_holder_writes_no_message(postgres_schema: PostgresSchema) -> Non
     assert old.owner == ME
     second = take(postgres_schema.url, Claim(postgres_schema.schema, "b"))
     with pytest.raises(StoreError, match="another machine"):
-        old.set_owner(OTHER, None)
+        old.set_owner(ME, MY_LID)
     new = StoreWriter(replace(postgres_schema, guard=second.guard))
     assert new.owner == ME
     for writer in (old, new):
