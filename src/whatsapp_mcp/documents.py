@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 _ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('whatsapp_mcp document ' || %s, 0))"
+_FOUND: Final = "SELECT to_regclass(%s)"
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS documents (name TEXT PRIMARY KEY, version BIGINT NOT NULL, content BYTEA NOT NULL)"
 )
@@ -82,7 +83,6 @@ class _Documents:
         self._where = where
         self._lock = threading.Lock()
         self._connection: Connection[tuple[Any, ...]] | None = None
-        self._made = False
 
     def row(self, statement: str, name: str) -> tuple[Any, ...] | None:
         """None also where there is no table yet."""
@@ -101,14 +101,12 @@ class _Documents:
     @contextmanager
     def writing(self, name: str) -> Iterator[Connection[tuple[Any, ...]]]:
         """A connection of its own: whoever changes something may read meanwhile."""
-        if not self._made:
-            make_schema(self._where)
         with errors_of(self._where), connected(self._where) as connection:
-            if not self._made:
+            if connection.execute(_FOUND, (f'"{self._where.schema}".documents',)).fetchone() == (None,):
+                make_schema(self._where)
                 connection.execute(_ALONE, (self._where.schema,))
                 connection.execute(_TABLE)
                 connection.commit()
-                self._made = True
             connection.execute(_ALONE, (f"{self._where.schema} {name}",))
             yield connection
 

@@ -31,6 +31,7 @@ _UNDERSTOOD: Final = frozenset(
 )
 """What means the same to both (lib/pq 1.12: connector.go). lib/pq tells the server whatever else it is given, which
 then refuses the connection."""
+_SCHEMA: Final = "SELECT 1 FROM pg_namespace WHERE nspname = %s"
 _WRITE_IT: Final = "Write it as postgresql://USER:PASSWORD@HOST/DATABASE; a socket's folder as ?host=/FOLDER."
 
 
@@ -105,6 +106,19 @@ def connected(where: PostgresSchema, *, read_only: bool = False) -> Connection[t
     return connection
 
 
+def rename_schema(where: PostgresSchema, new: PostgresSchema) -> None:
+    """With everything in it; nothing is done where there is none. Raises StoreError: ``new`` is taken, say."""
+    with errors_of(where), connected(where) as connection:
+        if connection.execute(_SCHEMA, (where.schema,)).fetchone() is not None:
+            connection.execute(f'ALTER SCHEMA "{where.schema}" RENAME TO "{new.schema}"')
+
+
+def drop_schema(where: PostgresSchema) -> None:
+    """With everything in it. Raises StoreError."""
+    with errors_of(where), connected(where) as connection:
+        connection.execute(f'DROP SCHEMA IF EXISTS "{where.schema}" CASCADE')
+
+
 def check_reachable(where: PostgresSchema) -> None:
     """Raises StoreError: it cannot be written to now."""
     with errors_of(where), connected(where) as connection:
@@ -124,7 +138,7 @@ def make_schema(where: PostgresSchema) -> None:
         from psycopg.errors import DuplicateSchema, UniqueViolation
 
         connection.autocommit = True
-        found = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (where.schema,)).fetchone()
+        found = connection.execute(_SCHEMA, (where.schema,)).fetchone()
         if found is None:
             with suppress(DuplicateSchema, UniqueViolation):  # another node made it in the same moment
                 connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{where.schema}"')

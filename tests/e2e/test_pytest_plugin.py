@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -157,3 +158,10 @@ async def test_a_program_that_ends(whatsapp_account, whatsapp_bot):
     assert '"code": "confirmation_needed"' in shown
     assert "an async fixture runs before that" in shown
     assert "was made just now" not in shown
+
+
+def test_the_test_on_the_page_of_the_simulator(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    shown = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "async def test_" in block]
+    assert len(shown) == 1
+    assert "1 passed" in play(tmp_path, shown[0], "-o", "asyncio_mode=auto").stdout

@@ -46,7 +46,7 @@ def test_a_connection_that_the_database_ended_is_made_again(place: StoredDocumen
     assert read_document(place) == b"kept"
     with connected(place.where) as other:
         others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'whatsapp-mcp'"
-        other.execute(f"{others} AND pid <> pg_backend_pid()")
+        assert other.execute(f"{others} AND pid <> pg_backend_pid()").fetchall()
     assert read_document(place) == b"kept"
 
 

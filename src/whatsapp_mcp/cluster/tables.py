@@ -41,6 +41,8 @@ CREATE TABLE IF NOT EXISTS whatsapp_mcp.wanted (
     account text PRIMARY KEY,
     node text NOT NULL,
     pairing boolean NOT NULL,
+    moves boolean NOT NULL,
+    ready boolean NOT NULL DEFAULT false,
     asked_at timestamptz NOT NULL
 );
 CREATE TABLE IF NOT EXISTS whatsapp_mcp.secret (

@@ -15,6 +15,7 @@ from whatsapp_mcp.account_folder import BEING_REMOVED, accounts_in, check_accoun
 from whatsapp_mcp.account_names import account_name
 from whatsapp_mcp.errors import DataDirectoryInUse, SetupError, WhatsAppMcpError
 from whatsapp_mcp.media.received.opening import copy_media, received_media
+from whatsapp_mcp.offline.account_schema import give_schema, remove_schema
 from whatsapp_mcp.offline.attached import Observer, attached
 from whatsapp_mcp.offline.diagnosis.report import lock_status, session_status
 from whatsapp_mcp.pipe.account_lock import AccountLock, holder_text
@@ -94,12 +95,25 @@ def rename_account(data_dir: Path, old: str, new: str) -> Path:
     Raises:
         SetupError: there is no such account, or the new name is none or taken.
         DataDirectoryInUse: servers use it; says which.
-        StoreError: its media are in a bucket that cannot be used; what is in the way then is said.
+        StoreError: its media are in a bucket, or it is in a database, that cannot be used; what is in the way is said.
     """
     settings, target = _existing(data_dir, old), data_dir / _checked(new)
     _check_free(target)
-    media, renamed = settings.received_media, settings.model_copy(update={"account": target.name}).received_media
-    _move(settings, target, lambda: copy_media(media, renamed))
+    renamed = settings.model_copy(update={"account": target.name})
+    media, given = settings.received_media, False
+
+    def before() -> None:
+        nonlocal given
+        copy_media(media, renamed.received_media)
+        give_schema(settings, renamed)
+        given = True
+
+    try:
+        _move(settings, target, before)
+    except BaseException:
+        if given:
+            give_schema(renamed, settings)
+        raise
     if settings.media:
         received_media(media).remove_all()
     return target
@@ -120,13 +134,19 @@ def remove_account(data_dir: Path, name: str) -> None:
     Raises:
         SetupError: there is no such account, or a file of it cannot be deleted.
         DataDirectoryInUse: servers use it; says which.
-        StoreError: its media in a bucket cannot be deleted; the rest is still there.
+        StoreError: its media in a bucket, or what is in a database, cannot be deleted; the rest is still there.
     """
     settings = _existing(data_dir, name)
     media = received_media(settings.received_media)
     # Whatever ends this half-way leaves no half of an account behind under its name.
     going = data_dir / f"{BEING_REMOVED}{settings.account}-{secrets.token_hex(4)}"
-    _move(settings, going, lambda: media.remove_all() if settings.media else None)
+
+    def before() -> None:
+        if settings.media:
+            media.remove_all()
+        remove_schema(settings)
+
+    _move(settings, going, before)
     try:
         remove_folder(going)
     except OSError as error:

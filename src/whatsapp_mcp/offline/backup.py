@@ -26,6 +26,7 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.engine.sqlite.copying import copy_database
 from whatsapp_mcp.store.engine.sqlite.files import MESSAGE_STORE
 from whatsapp_mcp.waiting import waits_for
+from whatsapp_mcp.whereabouts import PostgresSchema
 
 FORMAT: Final = 1
 ABOUT: Final = "backup.json"
@@ -57,6 +58,15 @@ def parts_of(settings: Settings) -> tuple[Path, ...]:
     )
 
 
+def check_in_files(settings: Settings) -> None:
+    """Raises SetupError: the account is in a database, which has a way of its own to be copied."""
+    if isinstance(where := settings.store, PostgresSchema):
+        raise SetupError(
+            f"this account lies in {where}, of which this command makes and takes no copy",
+            next_step="Use PostgreSQL's own: docs/postgres.md says how, and why the device's keys are left out.",
+        )
+
+
 def back_up(settings: Settings, target: Path, *, replace: bool) -> Path:
     """Write a file that its owner alone can read; a folder as ``target`` gets one named by account and time.
 
@@ -65,9 +75,10 @@ def back_up(settings: Settings, target: Path, *, replace: bool) -> Path:
 
     Raises:
         NotFound: there is nothing yet.
-        SetupError: the file exists and shall not be replaced, or cannot be written.
+        SetupError: the file exists and shall not be replaced, or cannot be written; or the account is in PostgreSQL.
         StoreError: a database cannot be read.
     """
+    check_in_files(settings)
     parts = [part for part in parts_of(settings) if part.exists()]
     if not parts:
         raise NotFound(

@@ -18,7 +18,7 @@ from whatsapp_mcp.account_folder import make_folder
 from whatsapp_mcp.errors import SetupError, StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.offline.accounts import lock_of_unused
-from whatsapp_mcp.offline.backup import ABOUT, BackupFacts, parts_of
+from whatsapp_mcp.offline.backup import ABOUT, BackupFacts, check_in_files, parts_of
 from whatsapp_mcp.platform.files import remove_folder, sync
 from whatsapp_mcp.platform.files import replace as put_in_place
 from whatsapp_mcp.private_files import ensure_private_folder, new_private_file
@@ -50,10 +50,12 @@ def restore(settings: Settings, source: Path) -> Restored:
     """Put back what a backup holds, all of it or nothing; what was there is kept under another name.
 
     Raises:
-        SetupError: the file is no backup, or of a newer version, or the account's folder cannot be written to.
+        SetupError: the file is no backup, or of a newer version, or the account's folder cannot be written to; or the
+            account is in PostgreSQL.
         DataDirectoryInUse: servers use the account; says which.
         StoreError: a database in it is damaged, of a newer version, or of another WhatsApp account.
     """
+    check_in_files(settings)
     with _opened(source) as (archive, about):
         make_folder(settings.account_dir)
         lock = lock_of_unused(settings)

@@ -97,15 +97,17 @@ class BookSchema:
         try:
             yield connection
             connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             if not connection.is_broken and connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if isinstance(error, psycopg.errors.UndefinedTable):  # the account was removed meanwhile
+                self._made = False
             raise
 
     def _begun(self, begin: str) -> PostgresConnection:
         """On a new connection, where the database ended the one before: nothing was begun on it."""
         if self._connection is None:
-            self._connection = PostgresConnection(self._where, named="whatsapp-mcp policy", statement_timeout=_LIMIT)
+            self._connection = PostgresConnection(self._where, statement_timeout=_LIMIT)
         try:
             self._connection.execute(begin)
         except psycopg.OperationalError:

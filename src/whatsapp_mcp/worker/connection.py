@@ -31,7 +31,7 @@ from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import Client, ClientEvents, EventCode
 from whatsapp_mcp.whatsapp.groups import Groups
-from whatsapp_mcp.whatsapp.library import load
+from whatsapp_mcp.whatsapp.library import Library, load
 from whatsapp_mcp.whatsapp.media_downloads import MediaDownloads
 from whatsapp_mcp.whatsapp.profiles import Profiles
 from whatsapp_mcp.whatsapp.recording import recording
@@ -117,7 +117,7 @@ class WhatsAppConnection:
         media = received_media(prefix_from(hello.bucket) if hello.bucket else Path(hello.media_dir))
         self._retention = policy(hello.retention_days, media) if hello.retention_days else None
         self._intake = Intake(
-            Path(hello.store_path),
+            whereabouts_of(hello.store),
             self._account,
             tell=partial(self._in_loop, self._take),
             later=lambda seconds, work: self._in_loop(self._loop.call_later, seconds, work),
@@ -157,8 +157,11 @@ class WhatsAppConnection:
         limits = PauseLimits(hello.side_login_distance, hello.side_login_per_day)
         return SideLogins(limits, process, self.store, partial(LoginProcess.start, begins))
 
-    def start(self) -> None:
+    def start(self, library: Library | None = None) -> None:
         """Store what the last process left, then connect, or show codes where no device is linked.
+
+        Args:
+            library: neonize, where it was loaded before.
 
         Raises:
             SetupError, StoreError: it cannot be; nothing was taken from WhatsApp.
@@ -174,7 +177,7 @@ class WhatsAppConnection:
         if self._retention is not None:
             self._go_on_with(keep_pruned(self.store))
         self._client.start(
-            load(self._hello.endpoint, require_endpoint=self._hello.require_endpoint),
+            library or load(self._hello.endpoint, require_endpoint=self._hello.require_endpoint),
             ClientEvents(
                 event=self._on_event,
                 qr=partial(self._in_loop, self._show),

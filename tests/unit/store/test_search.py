@@ -365,7 +365,7 @@ def test_while_the_index_is_made_anew_a_search_says_so(texts: Store) -> None:
         texts.reader.search("the", limit=1, offset=0)
     assert texts.reader.messages(ANA, limit=1, offset=0).total == len(TEXTS)
     texts.writer.close()
-    texts.writer = StoreWriter(texts.path)
+    texts.writer = StoreWriter(texts.where)
     assert texts.reader.search("the", limit=1, offset=0).total == 2
 
 

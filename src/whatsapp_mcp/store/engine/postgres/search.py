@@ -204,6 +204,8 @@ class _OfAll:
 
 
 class VectorTables:
+    ascending = False
+
     def change(self, connection: StoreConnection, changes: Iterable[tuple[int, str | None, str | None]]) -> None:
         changes = [*changes]
         if gone := [place for place, old, _ in changes if old]:
@@ -218,7 +220,9 @@ class VectorTables:
         rows = iter(documents)
         while some := [*islice(rows, _AT_ONCE)]:
             _insert(connection, new, some)
-        connection.execute("SELECT set_config('maintenance_work_mem', '128MB', true)")
+        connection.execute(
+            "SELECT set_config('maintenance_work_mem', '128MB', true), set_config('statement_timeout', '0', true)"
+        )
         connection.execute(f"DROP TABLE IF EXISTS {_TABLE}")
         connection.execute(f"ALTER TABLE {new} RENAME TO {_TABLE}")
         for statement in _INDEXES:
