@@ -23,7 +23,9 @@ WITHOUT_JSON = {
     "demo",  # is to be looked at
     "export",  # writes JSON lines, or a transcript
     "completion",  # prints a script
+    "policy text",  # prints the policy's file
     "media",  # has commands of its own
+    "node",
     "webhook",
     "schedule",
 }
