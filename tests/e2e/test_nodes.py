@@ -94,6 +94,11 @@ async def test_whichever_node_is_asked_answers_and_one_is_connected(tmp_path: Pa
         await a.host.pair(simulator)
         await wait_until_connected(b)
         assert len(a.session_pids()) + len(b.session_pids()) == 1
+        cursors = [await each.host.cursor() for each in (a, b)]
+        ana.say("hello, whoever you are", to=simulator.phone.account)
+        for each, cursor in zip((a, b), cursors, strict=True):
+            waited = await each.host.call("waitForMessage", timeout=20, cursor=cursor)
+            assert "hello, whoever you are" in json.dumps(waited)
         for each in (a, b):
             await each.host.call("sendMessage", phone=ana.number, message=f"from {each.name}")
         assert [one.summary.text for one in ana.inbox] == ["from a", "from b"]

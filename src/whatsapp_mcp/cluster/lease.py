@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn
 
 import psycopg
 
@@ -20,7 +20,6 @@ from whatsapp_mcp.cluster.database import ClusterUnreachable, Connection, connec
 from whatsapp_mcp.cluster.names import BITS, application_tag, lock_key
 from whatsapp_mcp.cluster.tables import CHANNEL, prepare
 from whatsapp_mcp.cluster.times import FENCE, HEAD_START, KILL, LIMIT, MOVE_PATIENCE, PATIENCE, RENEW
-from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.platform.deadline import Deadline, boot_clock
 
 logger = logging.getLogger(__name__)
@@ -61,12 +60,6 @@ class Claim:
     """The application name of all connections of this process to the database."""
     waits: bool = False
     """The holder is about to give the account up: it is told that we are ready, and waited for."""
-
-
-class Executes(Protocol):
-    """What carries out a statement in a transaction."""
-
-    def execute(self, sql: str, /) -> object: ...
 
 
 class Lease:
@@ -112,18 +105,14 @@ class Lease:
             return False
         return self.is_ours
 
-    def fence(self, transaction: Executes) -> None:
-        """At the beginning of a transaction that writes to the account: nobody takes the account before it ends.
-
-        Raises:
-            StoreError: somebody has taken it.
-        """
-        found = transaction.execute(
+    @property
+    def guard(self) -> str:
+        """A statement at the beginning of a transaction that writes to the account: it finds a row if the account is
+        ours, and then nobody takes it before the transaction ends."""
+        return (
             f"SELECT 1 FROM whatsapp_mcp.holders WHERE account = '{self._claim.account}' AND epoch = {self.epoch}"
             " FOR KEY SHARE"
         )
-        if getattr(found, "fetchone")() is None:  # noqa: B009
-            raise StoreError("another node holds the account now", next_step="Nothing needs to be done.")
 
     def release(self) -> None:
         """Give it back, when nothing is done with the account any more: the next one can take it at once."""

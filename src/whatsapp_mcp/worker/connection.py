@@ -44,7 +44,7 @@ from whatsapp_mcp.whatsapp.whatsmeow_log import (
     may_be_of_keys,
     unavailable_in,
 )
-from whatsapp_mcp.whereabouts import PostgresSchema, whereabouts_of
+from whatsapp_mcp.whereabouts import PostgresSchema, guarded, whereabouts_of
 from whatsapp_mcp.worker.departures import Departures
 from whatsapp_mcp.worker.dispatch import Dispatch
 from whatsapp_mcp.worker.handlers.account import AccountHandlers
@@ -97,9 +97,12 @@ class WhatsAppConnection:
     Args:
         tell: is given what clients have to know; an ``Ended`` when neonize can do no more.
         process: what this is part of.
+        guard: of the account's messages; see `PostgresSchema.guard`.
     """
 
-    def __init__(self, hello: p.Hello, tell: Callable[[p.Notice], None], process: ProcessAround) -> None:
+    def __init__(
+        self, hello: p.Hello, tell: Callable[[p.Notice], None], process: ProcessAround, *, guard: str = ""
+    ) -> None:
         self._hello = hello
         self._tell = tell
         self._loop = asyncio.get_running_loop()
@@ -117,7 +120,7 @@ class WhatsAppConnection:
         media = received_media(prefix_from(hello.bucket) if hello.bucket else Path(hello.media_dir))
         self._retention = policy(hello.retention_days, media) if hello.retention_days else None
         self._intake = Intake(
-            whereabouts_of(hello.store),
+            guarded(whereabouts_of(hello.store), guard),
             self._account,
             tell=partial(self._in_loop, self._take),
             later=lambda seconds, work: self._in_loop(self._loop.call_later, seconds, work),

@@ -194,7 +194,8 @@ class SessionProcess:
 
     def _start(self) -> None:
         try:
-            connection = WhatsAppConnection(self._hello, self._take, self)
+            guard = self._holding.lease.guard if self._holding is not None else ""
+            connection = WhatsAppConnection(self._hello, self._take, self, guard=guard)
             connection.start(self._library)
         except WhatsAppMcpError as error:
             self._finish(_end_by(error))

@@ -10,6 +10,7 @@ from typing import Final
 
 import psycopg
 
+from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.store.database import Readable, Snapshots, StoreConnection
 from whatsapp_mcp.store.engine.postgres.connection import PostgresConnection
 from whatsapp_mcp.store.engine.postgres.errors import database_errors
@@ -50,6 +51,8 @@ class SchemaDatabase:
         assert isinstance(connection, PostgresConnection)
         _begin(connection)
         try:
+            if self.where.guard and connection.execute(self.where.guard).fetchone() is None:
+                raise StoreError("another machine holds the account now", next_step="It goes on there: look again.")
             if not durable:
                 connection.execute("SET LOCAL synchronous_commit = off")
             yield
