@@ -26,7 +26,7 @@ from bench.program import BenchError
 from bench.row import Row, header, line
 from bench.stores import DEFAULT, Scale
 
-SCALED: Final = ("search", "recall", "peers", "history", "webhooks", "download", "download_s3")
+SCALED: Final = ("search", "recall", "search_postgres", "peers", "history", "webhooks", "download", "download_s3")
 ROWS: Final = (
     *("start", "second_server", "tools_list", "calls", "send", "incoming", "large_file", "pause", "memory", "idle"),
     "agent",
@@ -37,7 +37,7 @@ ROWS: Final = (
     *("search", "recall"),
 )
 """Measured by default."""
-LONG: Final = ("sustained", "peers", "history", "webhooks", "download", "download_s3")
+LONG: Final = ("sustained", "search_postgres", "peers", "history", "webhooks", "download", "download_s3")
 """Only when they are named."""
 LIMIT: Final = 180.0
 """Seconds one module may take that has no ``TIMEOUT`` of its own."""

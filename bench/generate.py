@@ -14,7 +14,6 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, chain, islice
-from pathlib import Path
 from typing import Final
 
 from bench.languages import EMOJI, LANGUAGES, Language
@@ -24,6 +23,7 @@ from whatsapp_mcp.models.changes import Change, ContactSeen, MessageReceived
 from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind, Quote
 from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.store.write.writer import StoreWriter
+from whatsapp_mcp.whereabouts import Whereabouts
 
 __all__ = [
     "BATCH",
@@ -210,10 +210,12 @@ def batches(changes: Iterator[Change], size: int = BATCH) -> Iterator[list[Chang
         yield batch
 
 
-async def fill(path: Path, messages: int, *, history: History | None = None, more: Iterable[Change] = ()) -> History:
+async def fill(
+    where: Whereabouts, messages: int, *, history: History | None = None, more: Iterable[Change] = ()
+) -> History:
     """Make a store with so many messages, and what else is given."""
     history = history or History()
-    writer = StoreWriter(path)
+    writer = StoreWriter(where)
     try:
         writer.set_owner(NUMBER_OF_OURS, LID_OF_OURS)
         for batch in batches(chain(history.changes(messages), more)):

@@ -18,7 +18,7 @@ from bench.row import Row
 from bench.stores import Scale, large_store
 from whatsapp_mcp.store.search.query import Query as SearchQuery
 
-__all__ = ["Tally", "hits", "measure"]
+__all__ = ["Tally", "hits", "measure", "recalled"]
 
 PAGE: Final = 100
 MOST: Final = 3000
@@ -53,15 +53,19 @@ class Tally:
 
 
 async def measure(scale: Scale) -> list[Row]:
-    rows = []
     async with large_store(scale) as (home, _), hosting(SERVER, environment(home)) as host:
-        for kind, queries in groupby(QUERIES, lambda query: query.kind):
-            tally = Tally()
-            for query in queries:
-                if not SearchQuery.parse(query.text).wanted:
-                    continue  # refused: there is no word in it
-                tally.add(query.text, await hits(host, {"query": query.text}), query.found)
-            rows.append(Row(f"recall, {kind}", tally.share, "%", at_least=100.0, note=str(tally)))
+        return await recalled(host)
+
+
+async def recalled(host: Host) -> list[Row]:
+    rows = []
+    for kind, queries in groupby(QUERIES, lambda query: query.kind):
+        tally = Tally()
+        for query in queries:
+            if not SearchQuery.parse(query.text).wanted:
+                continue  # refused: there is no word in it
+            tally.add(query.text, await hits(host, {"query": query.text}), query.found)
+        rows.append(Row(f"recall, {kind}", tally.share, "%", at_least=100.0, note=str(tally)))
     return rows
 
 

@@ -25,7 +25,7 @@ from bench.row import Row, median, quantile
 from bench.stores import Scale, large_store
 from bench.turns import turns
 
-__all__ = ["measure"]
+__all__ = ["REPEATS", "ROUNDS", "SECONDS", "SECONDS_PER_MESSAGE", "WARM_UP", "Way", "measure", "ways_of"]
 
 WARM_UP, ROUNDS, REPEATS = 1, 150, 3
 SECONDS: Final = 15.0
@@ -43,7 +43,7 @@ Ask = Callable[[], Arguments]
 
 
 @dataclass(slots=True)
-class _Way:
+class Way:
     """A way of asking: a tool, and arguments in all variety. Times are milliseconds."""
 
     tool: str
@@ -76,7 +76,7 @@ class _Way:
 async def measure(scale: Scale) -> list[Row]:
     seconds = SECONDS + scale.messages * SECONDS_PER_MESSAGE
     async with large_store(scale) as (home, history), hosting(NOTHING_SERVER, environment(home)) as host:
-        nothing, ways = _Way(nothing_server.NAME, dict), _ways(history)
+        nothing, ways = Way(nothing_server.NAME, dict), ways_of(history)
         for counts in turns(ROUNDS, seconds=seconds, warm_up=WARM_UP):
             await nothing.ask(host, counts=counts)
             for way in ways.values():
@@ -86,23 +86,23 @@ async def measure(scale: Scale) -> list[Row]:
     return [way.row(name, floor, at_most) for name, way in ways.items()]
 
 
-def _ways(history: History) -> dict[str, _Way]:
-    ways = {f"search, {name}": _Way("searchMessages", _in_turn(queries)) for name, queries in EVERYWHERE.items()}
+def ways_of(history: History) -> dict[str, Way]:
+    ways = {f"search, {name}": Way("searchMessages", _in_turn(queries)) for name, queries in EVERYWHERE.items()}
     world = _World(history)
     return ways | {
-        "search in one chat": _Way("searchMessages", world.in_chat),
-        "search of one sender": _Way("searchMessages", world.of_sender),
-        "search of one sender in one chat": _Way("searchMessages", world.of_sender_in_chat),
-        "search from me": _Way("searchMessages", lambda: {"query": world.words(), "is_from_me": True}),
-        "search of one kind": _Way("searchMessages", lambda: {"query": world.words(), "kind": world.kind()}),
-        "search in one month": _Way("searchMessages", lambda: {"query": world.words(), **world.month()}),
-        "search without words, by time": _Way("searchMessages", world.month),
-        "search without words, by sender and time": _Way("searchMessages", world.sender_in_month),
-        "getChatMessages with search": _Way("getChatMessages", lambda: world.in_chat(key="search")),
-        "getChatMessages": _Way("getChatMessages", world.page),
-        "getChatMessages of a month": _Way("getChatMessages", lambda: world.page() | world.month() | {"offset": 0}),
-        "listChats": _Way("listChats", world.chats),
-        "catchUp": _Way("catchUp", world.since),
+        "search in one chat": Way("searchMessages", world.in_chat),
+        "search of one sender": Way("searchMessages", world.of_sender),
+        "search of one sender in one chat": Way("searchMessages", world.of_sender_in_chat),
+        "search from me": Way("searchMessages", lambda: {"query": world.words(), "is_from_me": True}),
+        "search of one kind": Way("searchMessages", lambda: {"query": world.words(), "kind": world.kind()}),
+        "search in one month": Way("searchMessages", lambda: {"query": world.words(), **world.month()}),
+        "search without words, by time": Way("searchMessages", world.month),
+        "search without words, by sender and time": Way("searchMessages", world.sender_in_month),
+        "getChatMessages with search": Way("getChatMessages", lambda: world.in_chat(key="search")),
+        "getChatMessages": Way("getChatMessages", world.page),
+        "getChatMessages of a month": Way("getChatMessages", lambda: world.page() | world.month() | {"offset": 0}),
+        "listChats": Way("listChats", world.chats),
+        "catchUp": Way("catchUp", world.since),
     }
 
 

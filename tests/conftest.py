@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -30,6 +31,8 @@ for _name in ("SIGINT", "SIGHUP"):
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
+    if sys.platform != "linux":
+        pytest.skip("the wheel with the PostgreSQL of the tests is for Linux alone")
     with postgres_server() as url:
         yield url
 

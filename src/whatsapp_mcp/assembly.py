@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
@@ -24,7 +24,7 @@ from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.decision import at_rest
 from whatsapp_mcp.supervisor.manager import SessionManager
-from whatsapp_mcp.whereabouts import Place
+from whatsapp_mcp.whereabouts import Place, Whereabouts
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -100,7 +100,7 @@ class _OperationsOnDemand:
         from whatsapp_mcp.operations.services import Services, Store
         from whatsapp_mcp.store.read.reader import StoreReader
 
-        store = Store(StoreReader(self._settings.store_path))
+        store = Store(StoreReader(self._settings.store))
         services = Services(self._settings, self._manager, store, lambda: self._decoders, lambda: self._transcribers)
         return OperationRunner(services, self._gate)
 
@@ -292,7 +292,7 @@ def _has_webhooks(place: Place) -> bool:
     return False
 
 
-def _has_scheduled(store: Path) -> bool:
+def _has_scheduled(store: Whereabouts) -> bool:
     from whatsapp_mcp.store.read.reader import StoreReader
 
     with suppress(WhatsAppMcpError), closing(StoreReader(store)) as reader:  # what cannot be read, `doctor` tells
@@ -323,6 +323,7 @@ class AccountServers:
         self._directory = directory_of(settings)
         self._shared: set[str] = set()
         """Accounts that are known from the database, whether or not there is a folder."""
+        self._preparing: set[asyncio.Task[None]] = set()
         self._paired: set[str] = set()
         """Accounts that another node wants a device to be linked to, here."""
         self._assemble = partial(
@@ -343,7 +344,7 @@ class AccountServers:
         return tuple(
             name
             for name in self.names()
-            if _has_webhooks(self._of(name).webhooks_place) or _has_scheduled(self._of(name).store_path)
+            if _has_webhooks(self._of(name).webhooks_place) or _has_scheduled(self._of(name).store)
         )
 
     def find(self, name: str) -> tuple[int, int] | None:
@@ -403,6 +404,16 @@ class AccountServers:
             return False
         if manager is not None:
             manager.start(pairing=pairing)
+        return True
+
+    def prepare(self, account: str) -> bool:
+        """Have a session process started here that takes the account over when its holder gives it up."""
+        manager = self._managers.get(account)
+        if manager is None:
+            return self.start(account, pairing=False)  # which finds the holder, until it has given up
+        task = asyncio.create_task(manager.prepare(), name=f"prepare {account}")
+        self._preparing.add(task)
+        task.add_done_callback(self._preparing.discard)
         return True
 
     async def move(self, account: str) -> None:

@@ -6,7 +6,7 @@ without its password.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
@@ -23,6 +23,9 @@ class PostgresSchema:
     url: str = field(repr=False)
     """As libpq takes it; it may hold a password."""
     schema: str
+    guard: str = field(default="", repr=False, compare=False)
+    """A statement at the beginning of each transaction that writes messages: where it finds no row, nothing is written,
+    for another machine holds the account. Empty: nobody else can hold it. It does not cross processes."""
 
     def __str__(self) -> str:
         return f"{shown_url(self.url)}, schema {self.schema}"
@@ -44,6 +47,11 @@ class StoredDocument:
 
 Place: TypeAlias = Path | StoredDocument
 """Of such a text."""
+
+
+def guarded(where: Whereabouts, guard: str) -> Whereabouts:
+    """The same, with a guard where another machine can hold the account."""
+    return replace(where, guard=guard) if isinstance(where, PostgresSchema) else where
 
 
 def schema_name(account: str) -> str:

@@ -1,4 +1,4 @@
-"""neonize with its keys in PostgreSQL: linked, used, killed, unlinked; and a database that goes away and comes back."""
+"""Keys and messages in PostgreSQL: linked, used, killed, unlinked; and a database that goes away and comes back."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ def names(change: Mutation, index: str) -> bool:
 
 
 async def test_an_account_lives_with_its_keys_in_a_schema(tmp_path: Path, database: str) -> None:
-    """Login, messages, a restart, a side login, logout and another login, and no key or password on this disk."""
+    """Login, messages, a restart, a search, a side login, logout and another login; and no key, message or password on
+    this disk."""
     set_up = {"WHATSAPP_MCP_DATABASE": database, "WHATSAPP_MCP_SIDE_LOGIN_DISTANCE": "0"}
     folder = tmp_path / "data" / "default"
     async with whatsapp(tmp_path) as (simulator, endpoint):
@@ -92,6 +93,13 @@ async def test_an_account_lives_with_its_keys_in_a_schema(tmp_path: Path, databa
             assert before != after
             ana.say("three")
             assert await shown(host, ana, 3) == ["three", "two", "one"]
+            found = await host.call("searchMessages", query="two")
+            assert [row["content"] for row in found["data"]] == ["two"]
+            assert asked(database, "SELECT text FROM wa_default.messages ORDER BY place") == [
+                ("one",),
+                ("two",),
+                ("three",),
+            ]
 
             await host.call("archiveChat", chat_jid=ana.number, archived=True)
             await simulator.phone.patches.wait_for(partial(names, index="archive"))
@@ -113,7 +121,7 @@ async def test_an_account_lives_with_its_keys_in_a_schema(tmp_path: Path, databa
             ana.say("four")
             assert (await shown(host, ana, 4))[0] == "four"
         files = {path.name for path in folder.iterdir()}
-        assert not {name for name in files if name.startswith(("session.db", "postgres"))}
+        assert not {name for name in files if name.startswith(("session.db", "messages.db", "postgres"))}
     assert len(asked(database, "SELECT jid FROM wa_default.whatsmeow_device")) == 1
 
 

@@ -118,7 +118,7 @@ def export(data_dir: Path | None, account: str | None, form: str, **options: Any
         raise SetupError("standard output is closed", next_step="Name a file with --output.")
     with waits_shown():
         stream = sys.stdout.buffer if options["output"] is None else None
-        written = run_export(settings_of(data_dir, account).store_path, stream, form=Format(form), **options)
+        written = run_export(settings_of(data_dir, account).store, stream, form=Format(form), **options)
     if written is not None:
         say(written, err=True)
 

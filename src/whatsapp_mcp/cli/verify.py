@@ -60,13 +60,13 @@ def verify(
             settings = read_settings({"data_dir": data_dir, "account": account, "endpoint": endpoint})
             check_account(settings.account_dir)
         options = VerifyOptions(simulated=simulated, yes=yes, group=group, report=report, record=record)
-        code, findings = run_verify(settings, options, Terminal(sys.stderr if as_json else sys.stdout))
+        code, findings = run_verify(settings, options, PersonAtTerminal(sys.stderr if as_json else sys.stdout))
     if as_json and findings is not None:
         print_json(report_json(findings))
     sys.exit(code)
 
 
-class Terminal:
+class PersonAtTerminal:
     """The person at standard input, who reads what goes to ``stream``."""
 
     def __init__(self, stream: TextIO) -> None:

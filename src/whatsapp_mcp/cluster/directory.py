@@ -60,14 +60,25 @@ class KnownNode:
 
 
 @dataclass(frozen=True, slots=True)
+class WantedAccount:
+    """An account that a node was asked to start."""
+
+    account: str
+    pairing: bool
+    """A device is to be linked."""
+    moves: bool
+    """Its holder gives it up as soon as the process here is ready."""
+
+
+@dataclass(frozen=True, slots=True)
 class Beat:
     """What a node learns when it says that it is alive."""
 
     draining: bool
     accounts: tuple[str, ...]
     """All that were ever held."""
-    wanted: tuple[tuple[str, bool], ...]
-    """Accounts that it was asked to start, and whether a device is to be linked."""
+    wanted: tuple[WantedAccount, ...]
+    """What it was asked to start."""
     orphans: tuple[str, ...]
     """Accounts whose holder has come to no orderly end."""
     held: tuple[str, ...]
@@ -118,8 +129,12 @@ class Directory:
 
         return await self._ask(ask)
 
-    async def choose(self, account: str, *, pairing: bool) -> str:
-        """The node that shall start an account that nobody holds; one that is not ours is asked to.
+    async def choose(self, account: str, *, pairing: bool = False, moves: bool = False) -> str:
+        """The node that shall start an account; one that is not ours is asked to.
+
+        Args:
+            pairing: a device is to be linked.
+            moves: this node holds the account, and gives it up when that one is ready.
 
         Raises:
             NoRoom: there is none.
@@ -133,11 +148,13 @@ class Directory:
                 one_at_a_time(connection)
                 chosen = self._chosen(connection, account)
                 connection.execute(
-                    "INSERT INTO whatsapp_mcp.wanted (account, node, pairing, asked_at)"
-                    " VALUES (%s, %s, %s, clock_timestamp()) ON CONFLICT (account) DO UPDATE SET node = excluded.node,"
-                    " pairing = excluded.pairing, asked_at = CASE WHEN wanted.node = excluded.node"
-                    f" AND {_FRESH} THEN wanted.asked_at ELSE excluded.asked_at END",
-                    (account, chosen, pairing, WANTED),
+                    "INSERT INTO whatsapp_mcp.wanted (account, node, pairing, moves, asked_at)"
+                    " VALUES (%s, %s, %s, %s, clock_timestamp()) ON CONFLICT (account) DO UPDATE SET"
+                    " node = excluded.node, pairing = excluded.pairing, moves = excluded.moves,"
+                    f" ready = wanted.ready AND wanted.node = excluded.node AND {_FRESH},"
+                    f" asked_at = CASE WHEN wanted.node = excluded.node AND {_FRESH}"
+                    " THEN wanted.asked_at ELSE excluded.asked_at END",
+                    (account, chosen, pairing, moves, WANTED, WANTED),
                 )
                 connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, account))
             return chosen
@@ -152,6 +169,15 @@ class Directory:
             raise NoRoom
         name, *_ = min(free, key=lambda row: (not row[3], not row[4], row[2], row[0] != self.node, row[0]))
         return str(name)
+
+    async def is_ready(self, account: str) -> bool:
+        """Whether the process of another node waits for us to give the account up."""
+
+        def ask(connection: Connection) -> bool:
+            row = connection.execute("SELECT ready FROM whatsapp_mcp.wanted WHERE account = %s", (account,)).fetchone()
+            return row is not None and bool(row[0])
+
+        return await self._ask(ask)
 
     async def refuse(self, account: str) -> None:
         """This node was asked to start an account, and cannot."""
@@ -216,7 +242,8 @@ class Directory:
             if row is None:
                 return None
             wanted = connection.execute(
-                f"SELECT account, pairing FROM whatsapp_mcp.wanted WHERE node = %s AND {_FRESH}", (self.node, WANTED)
+                f"SELECT account, pairing, moves FROM whatsapp_mcp.wanted WHERE node = %s AND NOT ready AND {_FRESH}",
+                (self.node, WANTED),
             ).fetchall()
             holders = connection.execute(
                 "SELECT account, node, held, heartbeat_at > clock_timestamp() - make_interval(secs => %s)"
@@ -225,7 +252,7 @@ class Directory:
             ).fetchall()
             return Beat(
                 draining=bool(row[0]),
-                wanted=tuple((str(account), bool(pairing)) for account, pairing in wanted),
+                wanted=tuple(WantedAccount(str(row[0]), bool(row[1]), bool(row[2])) for row in wanted),
                 accounts=tuple(str(account) for account, *_ in holders),
                 orphans=tuple(str(account) for account, _, held, alive in holders if held and not alive),
                 held=tuple(

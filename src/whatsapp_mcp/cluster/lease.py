@@ -12,15 +12,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn
 
 import psycopg
 
 from whatsapp_mcp.cluster.database import ClusterUnreachable, Connection, connect, own_address, told
 from whatsapp_mcp.cluster.names import BITS, application_tag, lock_key
 from whatsapp_mcp.cluster.tables import CHANNEL, prepare
-from whatsapp_mcp.cluster.times import FENCE, KILL, LIMIT, PATIENCE, RENEW
-from whatsapp_mcp.errors import StoreError
+from whatsapp_mcp.cluster.times import FENCE, HEAD_START, KILL, LIMIT, MOVE_PATIENCE, PATIENCE, RENEW
 from whatsapp_mcp.platform.deadline import Deadline, boot_clock
 
 logger = logging.getLogger(__name__)
@@ -59,12 +58,8 @@ class Claim:
     pid: int = 0
     tag: str = ""
     """The application name of all connections of this process to the database."""
-
-
-class Executes(Protocol):
-    """What carries out a statement in a transaction."""
-
-    def execute(self, sql: str, /) -> object: ...
+    waits: bool = False
+    """The holder is about to give the account up: it is told that we are ready, and waited for."""
 
 
 class Lease:
@@ -110,18 +105,14 @@ class Lease:
             return False
         return self.is_ours
 
-    def fence(self, transaction: Executes) -> None:
-        """At the beginning of a transaction that writes to the account: nobody takes the account before it ends.
-
-        Raises:
-            StoreError: somebody has taken it.
-        """
-        found = transaction.execute(
+    @property
+    def guard(self) -> str:
+        """A statement at the beginning of a transaction that writes to the account: it finds a row if the account is
+        ours, and then nobody takes it before the transaction ends."""
+        return (
             f"SELECT 1 FROM whatsapp_mcp.holders WHERE account = '{self._claim.account}' AND epoch = {self.epoch}"
             " FOR KEY SHARE"
         )
-        if getattr(found, "fetchone")() is None:  # noqa: B009
-            raise StoreError("another node holds the account now", next_step="Nothing needs to be done.")
 
     def release(self) -> None:
         """Give it back, when nothing is done with the account any more: the next one can take it at once."""
@@ -204,7 +195,7 @@ def take(url: str, claim: Claim, *, patience: float = FENCE + 1, given_up: Calla
         NotWanted: it was given up.
         ClusterUnreachable: the database does not answer.
     """
-    attempt = _Attempt(url, claim, time.monotonic() + patience)
+    attempt = _Attempt(url, claim, time.monotonic() + (MOVE_PATIENCE if claim.waits else patience))
     try:
         while not given_up():
             if (lease := attempt.once()) is not None:
@@ -264,12 +255,25 @@ class _Attempt:
                     return self._claim_it(found)
                 self._look_at_lock()
                 return None
-            if not self._locked or (self._first is not None and self._first.heartbeat != found.heartbeat):
+            if self._claim.waits:
+                self._say_ready()
+            elif self._is_kept(found):
                 self._leave(found)
             self._first = found
         if time.monotonic() > self._until:
             self._leave(found)
         return None
+
+    def _is_kept(self, found: _Found) -> bool:
+        """Whether the holder renews its lease, or has its connection and no reason to be taken for dead."""
+        renewed = self._first is not None and self._first.heartbeat != found.heartbeat
+        return renewed or not (self._locked or found.rest <= HEAD_START)
+
+    def _say_ready(self) -> None:
+        if self._first is None:
+            account = self._claim.account
+            self.connection.execute("UPDATE whatsapp_mcp.wanted SET ready = true WHERE account = %s", (account,))
+            self.connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, account))
 
     def _leave(self, found: _Found) -> NoReturn:
         raise HeldElsewhere(found.node)

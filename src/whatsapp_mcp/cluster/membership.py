@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import psycopg
 
 from whatsapp_mcp.cluster.database import ClusterUnreachable, connect, told
-from whatsapp_mcp.cluster.directory import Beat, Directory, NameTaken, NoRoom
+from whatsapp_mcp.cluster.directory import Beat, Directory, NameTaken, NoRoom, WantedAccount
 from whatsapp_mcp.cluster.tables import CHANNEL
 from whatsapp_mcp.cluster.times import ALIVE, RENEW
 from whatsapp_mcp.errors import SetupError
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 _MOVE_LIMIT: Final = 15.0
 """Seconds within which an account that is given away has to be held by another node; then the next one is tried."""
+_READY_LIMIT: Final = 10.0
+"""Seconds within which the next holder has to be ready; the account moves then anyway."""
 _LOOK: Final = 0.05
 
 
@@ -36,6 +38,11 @@ class AccountActions(Protocol):
 
     def start(self, account: str, *, pairing: bool) -> bool:
         """Have its session process started here; False when that cannot be."""
+        ...
+
+    def prepare(self, account: str) -> bool:
+        """Have a session process started here that takes the account over when its holder gives it up; False when that
+        cannot be."""
         ...
 
     async def move(self, account: str) -> None:
@@ -130,15 +137,20 @@ class Membership:
     async def _act(self, beat: Beat) -> None:
         self._draining = beat.draining
         self._actions.know(beat.accounts)
-        for account, pairing in beat.wanted:
-            if beat.draining or not self._actions.start(account, pairing=pairing):
-                await self._directory.refuse(account)
+        for one in beat.wanted:
+            if beat.draining or not self._begin(one):
+                await self._directory.refuse(one.account)
         for account in beat.orphans:
             if not beat.draining:
                 with contextlib.suppress(NoRoom):
-                    await self._directory.choose(account, pairing=False)  # if it is we, the next beat says so
+                    await self._directory.choose(account)  # if it is we, the next beat says so
         if beat.draining and beat.held and (self._moving is None or self._moving.done()):
             self._moving = asyncio.create_task(self._give_away(beat.held), name="drain")
+
+    def _begin(self, wanted: WantedAccount) -> bool:
+        if wanted.moves:
+            return self._actions.prepare(wanted.account)
+        return self._actions.start(wanted.account, pairing=wanted.pairing)
 
     async def _give_away(self, accounts: tuple[str, ...]) -> None:
         """One by one, so that each is away for as short as can be."""
@@ -154,10 +166,13 @@ class Membership:
                 logger.warning("the account %r could not be given away: %s", account, error)
 
     async def _give_one_away(self, account: str) -> None:
-        node = await self._directory.choose(account, pairing=False)
+        loop = asyncio.get_running_loop()
+        node = await self._directory.choose(account, moves=True)
+        until = loop.time() + _READY_LIMIT
+        while loop.time() < until and not await self._directory.is_ready(account):
+            await self._directory.wait_change(account, RENEW)
         logger.info("the account %r moves to the node %s", account, node)
         await self._actions.move(account)
-        loop = asyncio.get_running_loop()
         until = loop.time() + _MOVE_LIMIT
         while loop.time() < until:
             holder = await self._directory.holder(account)

@@ -41,6 +41,8 @@ CREATE TABLE IF NOT EXISTS whatsapp_mcp.wanted (
     account text PRIMARY KEY,
     node text NOT NULL,
     pairing boolean NOT NULL,
+    moves boolean NOT NULL,
+    ready boolean NOT NULL DEFAULT false,
     asked_at timestamptz NOT NULL
 );
 CREATE TABLE IF NOT EXISTS whatsapp_mcp.secret (
@@ -49,7 +51,7 @@ CREATE TABLE IF NOT EXISTS whatsapp_mcp.secret (
 );
 """
 """``UNIQUE (account, epoch)`` makes the change of an epoch wait for transactions that hold the row FOR KEY SHARE, and a
-renewal not: that is how an old holder's last transaction and its successor's first one cannot overlap (`fence`)."""
+renewal not: so an old holder's last transaction and its successor's first one cannot overlap (`Lease.guard`)."""
 
 
 def prepare(connection: Connection) -> str:

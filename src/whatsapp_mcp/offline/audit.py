@@ -11,7 +11,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
-from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.catalog import load_catalog
@@ -81,7 +80,7 @@ def chosen_calls(
     return AuditChoice(
         span=chosen_span(_moment(since), _moment(until)),
         operation=_operation(operation) if operation else None,
-        chats=_chats(settings.store_path, chat.strip()) if chat else frozenset(),
+        chats=_chats(settings.store, chat.strip()) if chat else frozenset(),
         client=client or "",
         decision=decision,
     )
@@ -133,7 +132,7 @@ def _operation(name: str) -> str:
     )
 
 
-def _chats(store: Path, text: str) -> frozenset[str]:
+def _chats(store: Whereabouts, text: str) -> frozenset[str]:
     found = [str(jid) for jid in addresses(text)]
     if not found:
         with closing(StoreReader(store)) as reader:

@@ -17,6 +17,7 @@ from whatsapp_mcp.policy.book import PolicyBook
 from whatsapp_mcp.policy.file import PolicyFile
 from whatsapp_mcp.policy.limits import windows
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.store.engine.choice import database_at
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.webhooks.book import WebhookBook
 from whatsapp_mcp.webhooks.progress import Standing, read_progress
@@ -35,7 +36,7 @@ def figures_of(settings: Settings) -> AccountFigures:
         arrivals=arrivals,
         messages=messages,
         bytes={
-            "messages": _size(settings.store_path),
+            "messages": _messages_size(settings),
             "session": _size(settings.session_db),
             "policy": _size(settings.policy_book_path),
         },
@@ -44,6 +45,12 @@ def figures_of(settings: Settings) -> AccountFigures:
         approvals=approvals,
         webhooks=_webhooks(settings, arrivals or 0),
     )
+
+
+def _messages_size(settings: Settings) -> int:
+    with suppress(StoreError):
+        return database_at(settings.store).size()
+    return 0
 
 
 def _size(database: Path) -> int:
@@ -57,7 +64,7 @@ def _size(database: Path) -> int:
 
 def _stored(settings: Settings) -> tuple[int | None, int | None]:
     """The newest arrival number, and how many messages there are."""
-    with suppress(StoreError), closing(StoreReader(settings.store_path)) as reader:
+    with suppress(StoreError), closing(StoreReader(settings.store)) as reader:
         return reader.newest_arrival(), reader.stats().messages
     return None, None
 

@@ -15,6 +15,7 @@ from whatsapp_mcp.pipe.codec import Moving
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.lines import Refused
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.store.engine.choice import database_at
 from whatsapp_mcp.store.write.writer import StoreWriter
 
 R = TypeVar("R")
@@ -52,9 +53,9 @@ def done_on_store(settings: Settings, work: StoreWork[R], say: Callable[[str], N
         SessionCrashed: the session process ended meanwhile.
         StoreError: the store itself is damaged, or of a newer version.
     """
-    if not settings.store_path.exists():
+    if not database_at(settings.store).exists():
         raise NotFound(
-            f"there is no message store at {settings.store_path} yet",
+            f"there is no message store at {settings.store} yet",
             next_step="Link an account first (`whatsapp-mcp status` shows what there is), or choose --data-dir.",
         )
     done: list[R] = []
@@ -66,7 +67,7 @@ def done_on_store(settings: Settings, work: StoreWork[R], say: Callable[[str], N
     lock = AccountLock.acquire(settings.lock_path, limit=HOLDER_LIMIT, between=ask)
     if lock is not None:
         try:
-            with closing(StoreWriter(settings.store_path)) as writer:
+            with closing(StoreWriter(settings.store)) as writer:
                 done.append(work.here(writer))
         finally:
             lock.release()

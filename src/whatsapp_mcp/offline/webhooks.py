@@ -188,7 +188,7 @@ def _free_name(book: WebhookBook, url: str) -> str:
 
 
 def _newest(settings: Settings) -> int:
-    reader = StoreReader(settings.store_path)
+    reader = StoreReader(settings.store)
     try:
         return reader.newest_arrival()
     finally:

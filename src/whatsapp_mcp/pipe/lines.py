@@ -41,6 +41,8 @@ class SharedAccount(Wire):
     """Name of this machine."""
     attachable: bool
     """Servers of other nodes may attach."""
+    waits: bool = False
+    """The holder gives the account up when this process is ready."""
     address: str = ""
     """At which they do; empty: that by which this machine reaches the database."""
 
@@ -50,7 +52,8 @@ class Hello(Wire):
 
     keys: str
     """neonize's database, as ``whereabouts.told`` writes it."""
-    store_path: str
+    store: str
+    """Whereabouts, as ``told``."""
     media_dir: str
     bucket: str = ""
     """Where received media go, with the account's prefix; empty: into ``media_dir``."""

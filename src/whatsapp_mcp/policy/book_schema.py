@@ -107,7 +107,7 @@ class BookSchema:
     def _begun(self, begin: str) -> PostgresConnection:
         """On a new connection, where the database ended the one before: nothing was begun on it."""
         if self._connection is None:
-            self._connection = PostgresConnection(self._where, named="whatsapp-mcp policy", statement_timeout=_LIMIT)
+            self._connection = PostgresConnection(self._where, statement_timeout=_LIMIT)
         try:
             self._connection.execute(begin)
         except psycopg.OperationalError:

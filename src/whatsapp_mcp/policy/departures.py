@@ -56,7 +56,7 @@ class DeparturePolicy:
         audit: Whereabouts,
         tokens: Place,
         default_token: Path,
-        store: Path,
+        store: Whereabouts,
     ) -> DeparturePolicy:
         rules = PolicyFile(file, preset)
         gate = Gate(rules, PolicyBook(book), AuditLog(audit, lambda: rules.as_seen.audit))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from whatsapp_mcp.store.journal import EventJournal
     from whatsapp_mcp.whereabouts import Whereabouts
 
 Engine: TypeAlias = Literal["sqlite", "postgres"]
@@ -94,7 +95,7 @@ class Snapshots(Protocol):
 
 
 class Database(Protocol):
-    """A message store at its whereabouts, open or not: ``engine.database_at``."""
+    """A message store at its whereabouts, open or not: ``engine.choice.database_at``."""
 
     @property
     def where(self) -> Whereabouts: ...
@@ -113,6 +114,25 @@ class Database(Protocol):
 
     def compact(self, connection: StoreConnection) -> tuple[int, int]:
         """Give room back; bytes before and after."""
+
+    def journal(self) -> EventJournal:
+        """What came for this store."""
+
+    def exists(self) -> bool: ...
+
+    def archive(self, suffix: str) -> Whereabouts | None:
+        """Move a store that nobody has open aside, under its name with ``suffix`` (numbered when that is taken); where
+        it is then. None: there was none. Raises StoreError."""
+
+    def remove(self) -> None:
+        """Delete a store that nobody writes, and its journal (after a logout that asked for it). Raises StoreError."""
+
+    def check_space(self) -> None:
+        """Raises StoreError when there is hardly any room left: what has come can still be stored; nothing more should
+        be taken."""
+
+    def reads_once(self, connection: StoreConnection) -> None:
+        """A snapshot is about to go through most of the store, once: none of it need stay in memory."""
 
     def size(self) -> int:
         """Bytes that it takes; 0 when there is none."""

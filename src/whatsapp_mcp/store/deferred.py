@@ -68,7 +68,7 @@ class Leaving(NamedTuple):
 
 _COLUMNS: Final = (
     "id, chat, state, due_at, key, sent_id, error, late, caller IS NOT NULL AS scheduled, settled_at, server,"
-    " CASE WHEN caller IS NOT NULL THEN json_extract(command, '$.message.text') END AS text"
+    " CASE WHEN caller IS NOT NULL THEN command END AS command"
 )
 
 
@@ -101,12 +101,19 @@ def _view(row: Row, now: int) -> DeferredSend:
         key=row["key"],
         sent_id=row["sent_id"],
         scheduled=bool(row["scheduled"]),
-        text=row["text"],
+        text=_text_of(row["command"]),
         settled_at=row["settled_at"],
         error=wire,
         pending=row["id"].startswith(PENDING) or row["server"] is not None,
         server=row["server"],
     )
+
+
+def _text_of(command: str | None) -> str | None:
+    """What a command that is kept sends as text."""
+    message = json.loads(command).get("message") if command else None
+    text = message.get("text") if isinstance(message, dict) else None
+    return text if isinstance(text, str) else None
 
 
 def sent_as(connection: StoreConnection, message_id: str) -> str | None:
@@ -118,9 +125,9 @@ def sent_as(connection: StoreConnection, message_id: str) -> str | None:
 def finish(connection: StoreConnection, key: str, result: str, now: int) -> None:
     """What was leaving under this key was sent, if it was a message that was held. ``result``: see ``sends.finish``."""
     connection.execute(
-        "UPDATE deferred_sends SET state = 'sent', sent_id = json_extract(?, '$.message_id'), command = NULL,"
+        "UPDATE deferred_sends SET state = 'sent', sent_id = ?, command = NULL,"
         " error = NULL, settled_at = ? WHERE key = ? AND state IN ('leaving', 'unknown')",
-        (result, now, key),
+        (json.loads(result).get("message_id"), now, key),
     )
 
 
@@ -163,8 +170,8 @@ class DeferredSends:
     def prepare(self, message_id: str, chat: Jid, server: int) -> None:
         """Note that a server converts what it sends, and has told its id; nothing when it is known already."""
         self._connection.execute(
-            "INSERT OR IGNORE INTO deferred_sends (id, chat, state, due_at, key, answer, late, server)"
-            " VALUES (?1, ?2, 'preparing', ?3, ?1, '', ?4, ?5)",
+            "INSERT INTO deferred_sends (id, chat, state, due_at, key, answer, late, server)"
+            " VALUES (?1, ?2, 'preparing', ?3, ?1, '', ?4, ?5) ON CONFLICT DO NOTHING",
             (message_id, str(chat), self._now, PENDING_LATE, server),
         )
 
@@ -210,7 +217,8 @@ class DeferredSends:
     def delay(self, message_id: str, error: dict[str, Any]) -> None:
         """Why it cannot leave now; the reason is told when it expires."""
         self._connection.execute(
-            "UPDATE deferred_sends SET error = :error WHERE id = :id AND state = 'held' AND error IS NOT :error",
+            "UPDATE deferred_sends SET error = :error WHERE id = :id AND state = 'held'"
+            " AND error IS DISTINCT FROM :error",
             {"error": json.dumps(error), "id": message_id},
         )
 
@@ -254,7 +262,7 @@ class DeferredSends:
 
     def give_all_up(self, error: dict[str, Any]) -> tuple[str, ...]:
         """None can be sent any more."""
-        return self._freed(self._settle(DeferredState.FAILED, "1", error=error))
+        return self._freed(self._settle(DeferredState.FAILED, "1 = 1", error=error))
 
     def doubt(self, message_id: str | None = None) -> None:
         """What was leaving may have been sent. None: all, which a process that was killed was sending."""

@@ -22,7 +22,7 @@ import zlib
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from whatsapp_mcp.platform.files import remove, replace, reserve, write_at
 from whatsapp_mcp.platform.ownership import open_private_file
@@ -47,8 +47,22 @@ class JournalEntry(NamedTuple):
     payload: bytes
 
 
+class EventJournal(Protocol):
+    """What came and is not in the store yet, in a file (``Journal``) or a table. May be used from any thread."""
+
+    last_written: int | None
+    """When the process before this one last wrote here, in milliseconds since 1970; None when there was none."""
+
+    def append(self, code: int, payload: bytes) -> bool: ...
+    def stored(self, count: int) -> None: ...
+    def pending(self) -> list[JournalEntry]: ...
+    def recent(self) -> list[JournalEntry]: ...
+    def clear(self) -> None: ...
+    def close(self) -> None: ...
+
+
 class Journal:
-    """May be used from any thread."""
+    """In a file. May be used from any thread."""
 
     def __init__(self, path: Path) -> None:
         """Open or create the file (0600). A journal that cannot be used is reported in the log, and does without."""

@@ -27,6 +27,6 @@ def keep(connection: StoreConnection, caller: str, look: Look) -> None:
         (caller, look.arrival, look.looked_at),
     )
     connection.execute(
-        "DELETE FROM looks WHERE caller IN (SELECT caller FROM looks ORDER BY looked_at DESC LIMIT -1 OFFSET ?)",
+        "DELETE FROM looks WHERE caller NOT IN (SELECT caller FROM looks ORDER BY looked_at DESC LIMIT ?)",
         (KEPT,),
     )

@@ -10,6 +10,12 @@ from whatsapp_mcp.store.records import KeyedSend
 KEPT: Final = 24 * 60 * 60 * 1000
 """Milliseconds for which a key is remembered at most."""
 
+_CLAIM: Final = (
+    "INSERT INTO sends (key, fingerprint, message, started_at) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE"
+    " SET fingerprint = excluded.fingerprint, result = NULL, message = excluded.message,"
+    " started_at = excluded.started_at"
+)
+
 
 def find(connection: StoreConnection, key: str, now: int, kept: int = KEPT) -> KeyedSend | None:
     """What stands under a key, unless that is older than ``kept``. ``now``: milliseconds since 1970."""
@@ -28,7 +34,7 @@ def claim(
     connection.execute("DELETE FROM sends WHERE started_at <= ?", (now - KEPT,))
     earlier = find(connection, key, now, kept)
     if earlier is None:
-        connection.execute("INSERT OR REPLACE INTO sends VALUES (?, ?, NULL, ?, ?)", (key, fingerprint, message, now))
+        connection.execute(_CLAIM, (key, fingerprint, message, now))
     return earlier
 
 

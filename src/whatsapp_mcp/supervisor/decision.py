@@ -11,7 +11,7 @@ from whatsapp_mcp.pipe.ledger import ON_REQUEST, Ledger
 from whatsapp_mcp.pipe.lines import Ended, EndReason
 from whatsapp_mcp.session_db.database import linked_device, remove_session
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.engine.sqlite.files import remove_store
+from whatsapp_mcp.store.engine.choice import database_at
 
 _STAYS_DOWN: Final[dict[EndReason, SessionState]] = {
     "logged_out": SessionState.LOGGED_OUT,
@@ -135,7 +135,7 @@ def _brought_up_to_date(settings: Settings, wanted: Wanted, now: datetime) -> Le
     if ledger.erase or wanted.erase:
         remove_session(settings.keys)
         if ledger.erase_messages or wanted.erase_messages:
-            remove_store(settings.store_path)
+            database_at(settings.store).remove()
         ledger.end(Ended(reason="logged_out_here"), now)
         ledger.erase = ledger.erase_messages = False
     if wanted.at_once:

@@ -37,7 +37,7 @@ from whatsapp_mcp.pipe.account_lock import AccountLock, holder_of, holder_text
 from whatsapp_mcp.pipe.codec import Moving
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.control import Logout, Move, PairPhone, Restart
-from whatsapp_mcp.pipe.ledger import BACK_OFF
+from whatsapp_mcp.pipe.ledger import BACK_OFF, ON_REQUEST
 from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Ended, Kind, Logged, Refused, TypingSeen
 from whatsapp_mcp.platform.processes import end_now
 from whatsapp_mcp.session_db.database import handed_over, linked_device
@@ -71,6 +71,7 @@ _WORTH_WAITING: Final = frozenset(
 """States that may become `connected` without anybody's doing; in `pairing`, the code may just have been scanned."""
 
 _ORDINARY_ENDS: Final = frozenset({"unused", "restart", "stopped", "moved", "held_elsewhere"})
+_FOR_ANOTHER_TO_GO_ON: Final = ON_REQUEST - {"logged_out_here"}
 _REFUSED_ELSEWHERE: Final = 5.0
 """Seconds until another machine's process that refused this server is asked again."""
 
@@ -301,6 +302,21 @@ class SessionManager:
         self._wanted.pairing |= pairing and self._link is None
         self._looking.wake()
 
+    async def prepare(self) -> None:
+        """Start a session process that takes the account over when the one of another machine gives it up."""
+        link = self._link
+        if link is None or not link.is_remote:
+            self.start()
+            return
+        if (lock := AccountLock.acquire(self._settings.lock_path)) is None:  # it was started already
+            return
+        try:
+            await start_session(self._settings, lock, pairing=False, waits=True, command=self._command)
+        except WhatsAppMcpError as error:
+            logger.warning("the account cannot be taken over: %s", error.message)
+        finally:
+            lock.release()
+
     async def move(self) -> None:
         """End the session process in order, for another machine to go on; nothing happens when none is here."""
         link = self._link
@@ -460,8 +476,6 @@ class SessionManager:
                     self._board.note(notice)
         self._link = None
         ended = link.ended
-        if link.is_remote and ended is not None:
-            await asyncio.to_thread(self._note_end_elsewhere, ended)
         detail = ended.detail if ended is not None else "the session process ended unexpectedly"
         logger.log(
             logging.INFO if ended is not None and ended.reason in _ORDINARY_ENDS else logging.WARNING,
@@ -472,6 +486,8 @@ class SessionManager:
         self._board.update(
             SessionState.RECONNECTING, detail, whatsapp_said=ended.whatsapp_said if ended is not None else None
         )
+        if link.is_remote and ended is not None and ended.reason not in _FOR_ANOTHER_TO_GO_ON:
+            await asyncio.to_thread(self._note_end_elsewhere, ended)
 
     def _note_end_elsewhere(self, ended: Ended) -> None:
         """What follows from the end of a process of another machine holds here too; its ledger lies there."""

@@ -39,12 +39,18 @@ before need not lie there too."""
 
 
 async def start_session(
-    settings: Settings, lock: AccountLock, *, pairing: bool, command: Sequence[str] = SESSION_COMMAND
+    settings: Settings,
+    lock: AccountLock,
+    *,
+    pairing: bool,
+    waits: bool = False,
+    command: Sequence[str] = SESSION_COMMAND,
 ) -> bool:
     """Start a session process, which then holds the lock too; returns when it can be attached to, or has failed.
 
     Args:
         pairing: no device is linked, and one is to be.
+        waits: the process of another machine gives the account up when this one is ready.
 
     Raises:
         SetupError: bad endpoint file, or the system starts no process.
@@ -58,7 +64,7 @@ async def start_session(
         environment["PGAPPNAME"] = application_tag(settings.account, secrets.token_hex(8))
     hello = Hello(
         keys=told(settings.keys),
-        store_path=str(settings.store_path.absolute()),
+        store=told(settings.store),
         media_dir=str(settings.media_dir.absolute()),
         bucket=str(settings.received_media) if settings.media else "",
         ledger_path=str(settings.ledger_path.absolute()),
@@ -77,7 +83,7 @@ async def start_session(
         device_name=settings.shown_name,
         pairing=pairing,
         policy=_policy(settings),
-        shared=_shared(settings),
+        shared=_shared(settings, waits=waits),
         schedule_stay=settings.schedule_stay_hours,
     )
     folder = settings.account_dir.absolute()
@@ -104,7 +110,7 @@ async def start_session(
         return False
 
 
-def _shared(settings: Settings) -> SharedAccount | None:
+def _shared(settings: Settings, *, waits: bool) -> SharedAccount | None:
     if settings.database is None:
         return None
     return SharedAccount(
@@ -112,6 +118,7 @@ def _shared(settings: Settings) -> SharedAccount | None:
         account=settings.account,
         node=settings.node_name,
         attachable=bool(settings.node),
+        waits=waits,
         address=settings.node_address,
     )
 
@@ -126,7 +133,7 @@ def _last_decrypted(keys: Whereabouts) -> tuple[Decrypted, ...]:
 def _webhooks(settings: Settings) -> WebhooksBegin:
     return WebhooksBegin(
         account=settings.account,
-        store=str(settings.store_path.absolute()),
+        store=told(settings.store),
         book=told_place(settings.webhooks_place),
         progress=told_place(settings.webhook_progress_place),
         policy=told_place(settings.policy_place),
@@ -144,7 +151,7 @@ def _policy(settings: Settings) -> PolicyPlaces:
         audit=told(settings.audit),
         tokens=told_place(settings.tokens_place),
         default_token=str(settings.token_path.absolute()),
-        store=str(settings.store_path.absolute()),
+        store=told(settings.store),
     )
 
 

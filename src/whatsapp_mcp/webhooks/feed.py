@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import anyio
@@ -14,6 +13,7 @@ from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.policy.file import PolicyFile
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.webhooks.book import Webhook
+from whatsapp_mcp.whereabouts import Whereabouts
 
 AT_ONCE: Final = 50
 """Events read together."""
@@ -34,7 +34,7 @@ class EventBatch:
 class Feed:
     """Reads the store as the policy lets it: of chats that may not be read there is nothing."""
 
-    def __init__(self, store: Path, policy: PolicyFile) -> None:
+    def __init__(self, store: Whereabouts, policy: PolicyFile) -> None:
         self._reader = StoreReader(store)
         self._policy = policy
         self._news = 0

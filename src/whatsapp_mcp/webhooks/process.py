@@ -14,7 +14,6 @@ import os
 import sys
 import threading
 from functools import partial
-from pathlib import Path
 from typing import Final, cast
 
 import anyio
@@ -57,7 +56,7 @@ class Deliverer:
         self._book = WebhookBook(place_of(begins.book))
         self._progress = place_of(begins.progress)
         self._policy = PolicyFile(place_of(begins.policy), cast(Preset, begins.preset))
-        self._feed = Feed(Path(begins.store), self._policy)
+        self._feed = Feed(whereabouts_of(begins.store), self._policy)
         self._audit = AuditLog(whereabouts_of(begins.audit), lambda: self._policy.rules.audit)
         self._poster = Poster()
         self._answering = anyio.CapacityLimiter(AT_ONCE)

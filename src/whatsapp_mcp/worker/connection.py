@@ -31,7 +31,7 @@ from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import Client, ClientEvents, EventCode
 from whatsapp_mcp.whatsapp.groups import Groups
-from whatsapp_mcp.whatsapp.library import load
+from whatsapp_mcp.whatsapp.library import Library, load
 from whatsapp_mcp.whatsapp.media_downloads import MediaDownloads
 from whatsapp_mcp.whatsapp.profiles import Profiles
 from whatsapp_mcp.whatsapp.recording import recording
@@ -44,7 +44,7 @@ from whatsapp_mcp.whatsapp.whatsmeow_log import (
     may_be_of_keys,
     unavailable_in,
 )
-from whatsapp_mcp.whereabouts import PostgresSchema, whereabouts_of
+from whatsapp_mcp.whereabouts import PostgresSchema, guarded, whereabouts_of
 from whatsapp_mcp.worker.departures import Departures
 from whatsapp_mcp.worker.dispatch import Dispatch
 from whatsapp_mcp.worker.handlers.account import AccountHandlers
@@ -97,9 +97,12 @@ class WhatsAppConnection:
     Args:
         tell: is given what clients have to know; an ``Ended`` when neonize can do no more.
         process: what this is part of.
+        guard: of the account's messages; see `PostgresSchema.guard`.
     """
 
-    def __init__(self, hello: p.Hello, tell: Callable[[p.Notice], None], process: ProcessAround) -> None:
+    def __init__(
+        self, hello: p.Hello, tell: Callable[[p.Notice], None], process: ProcessAround, *, guard: str = ""
+    ) -> None:
         self._hello = hello
         self._tell = tell
         self._loop = asyncio.get_running_loop()
@@ -117,7 +120,7 @@ class WhatsAppConnection:
         media = received_media(prefix_from(hello.bucket) if hello.bucket else Path(hello.media_dir))
         self._retention = policy(hello.retention_days, media) if hello.retention_days else None
         self._intake = Intake(
-            Path(hello.store_path),
+            guarded(whereabouts_of(hello.store), guard),
             self._account,
             tell=partial(self._in_loop, self._take),
             later=lambda seconds, work: self._in_loop(self._loop.call_later, seconds, work),
@@ -157,8 +160,11 @@ class WhatsAppConnection:
         limits = PauseLimits(hello.side_login_distance, hello.side_login_per_day)
         return SideLogins(limits, process, self.store, partial(LoginProcess.start, begins))
 
-    def start(self) -> None:
+    def start(self, library: Library | None = None) -> None:
         """Store what the last process left, then connect, or show codes where no device is linked.
+
+        Args:
+            library: neonize, where it was loaded before.
 
         Raises:
             SetupError, StoreError: it cannot be; nothing was taken from WhatsApp.
@@ -174,7 +180,7 @@ class WhatsAppConnection:
         if self._retention is not None:
             self._go_on_with(keep_pruned(self.store))
         self._client.start(
-            load(self._hello.endpoint, require_endpoint=self._hello.require_endpoint),
+            library or load(self._hello.endpoint, require_endpoint=self._hello.require_endpoint),
             ClientEvents(
                 event=self._on_event,
                 qr=partial(self._in_loop, self._show),

@@ -93,6 +93,6 @@ class DepartureCheck:
             audit=whereabouts_of(places.audit),
             tokens=place_of(places.tokens),
             default_token=Path(places.default_token),
-            store=Path(places.store),
+            store=whereabouts_of(places.store),
         )
         return self._policy

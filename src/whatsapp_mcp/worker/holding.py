@@ -82,6 +82,7 @@ def _claim(shared: SharedAccount, lock: Path, door: remote.RemoteEndpoint | None
         place=place_of(lock),
         pid=os.getpid(),
         tag=os.environ.get("PGAPPNAME", ""),
+        waits=shared.waits,
     )
     return claim if door is None else replace(claim, host=door.host, port=door.port, fingerprint=door.fingerprint)
 

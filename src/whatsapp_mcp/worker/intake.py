@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.pipe.lines import Notice
-from whatsapp_mcp.store.engine.sqlite.files import check_space, journal_path
-from whatsapp_mcp.store.journal import Journal
+from whatsapp_mcp.store.engine.choice import database_at
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import EventCode
+from whatsapp_mcp.whereabouts import Whereabouts
 from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.store_thread import StoreThread
@@ -48,12 +47,12 @@ class Intake:
 
     def __init__(
         self,
-        store_path: Path,
+        where: Whereabouts,
         account: Account,
         *,
         tell: Callable[[Notice], None],
         later: Callable[[float, Callable[[], None]], object],
-        open_writer: Callable[[Path], StoreWriter] = StoreWriter,
+        open_writer: Callable[[Whereabouts], StoreWriter] = StoreWriter,
     ) -> None:
         """Before neonize is started.
 
@@ -61,10 +60,10 @@ class Intake:
             tell: is given what the server has to know; any thread may call it, as ``later``.
             later: runs something after so many seconds.
         """
-        self._path = store_path
+        self._database = database_at(where)
         self._later = later
-        self._journal = Journal(journal_path(store_path))
-        store = OpenStore(store_path, self._journal, tell, open_writer=open_writer)
+        self._journal = self._database.journal()
+        store = OpenStore(where, self._journal, tell, open_writer=open_writer)
         self._losses = Losses(self._journal.last_written or now_ms(), store)
         translation = Translation(store, account, self._losses)
         self.store = StoreThread(store, self._journal, translation.translate, tell)
@@ -82,7 +81,7 @@ class Intake:
         recovered = self.store.recover()
         if recovered:
             logger.warning("%d events that the last session process could not store are stored now", recovered)
-        check_space(self._path)
+        self._database.check_space()
         for entry in self._journal.recent():
             self._losses.remember(entry.code, entry.payload)
             if entry.code == REPEATED:

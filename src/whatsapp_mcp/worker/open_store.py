@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from whatsapp_mcp.errors import InvalidArgument, StoreError
 from whatsapp_mcp.jid import Jid
@@ -14,11 +13,12 @@ from whatsapp_mcp.models.changes import Change, Live, MessageReceived
 from whatsapp_mcp.models.content import Content
 from whatsapp_mcp.models.views import SealedStatement, StoredMessage
 from whatsapp_mcp.pipe.lines import Ended, Notice, Stored
-from whatsapp_mcp.store.engine.sqlite.files import archive_store, check_space, is_the_files_fault
-from whatsapp_mcp.store.journal import Journal
+from whatsapp_mcp.store.engine.choice import database_at, is_the_stores_fault
+from whatsapp_mcp.store.journal import EventJournal
 from whatsapp_mcp.store.records import Settled
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.sealed import StaysClosed, closed, open_sealed
+from whatsapp_mcp.whereabouts import Whereabouts
 from whatsapp_mcp.worker.ends import end_reason
 
 logger = logging.getLogger(__name__)
@@ -29,26 +29,27 @@ class OpenStore:
 
     def __init__(
         self,
-        path: Path,
-        journal: Journal,
+        where: Whereabouts,
+        journal: EventJournal,
         tell: Callable[[Notice], None],
         *,
-        open_writer: Callable[[Path], StoreWriter] = StoreWriter,
+        open_writer: Callable[[Whereabouts], StoreWriter] = StoreWriter,
     ) -> None:
         """
         Args:
-            path: the database file.
+            where: a file, or a schema in PostgreSQL.
             journal: what has come for this store.
             tell: is given what the server has to know: the newest arrival after each commit; the end, when the store
                 cannot be written any more, or soon could not be.
         """
-        self._path = path
+        self._where = where
+        self._database = database_at(where)
         self._journal = journal
         self._tell = tell
         self._open_writer = open_writer
         self._collected: list[Change] = []
         self._failed = False
-        self.writer = open_writer(path)
+        self.writer = open_writer(where)
 
     @property
     def owner(self) -> Jid | None:
@@ -116,7 +117,7 @@ class OpenStore:
         try:
             self.commit(changes)
         except Exception as error:
-            if is_the_files_fault(error):
+            if is_the_stores_fault(error):
                 raise
             if len(changes) == 1:
                 self._commit_place_of(changes[0], error)
@@ -142,7 +143,7 @@ class OpenStore:
             arrival = self._settle(due)
         self._tell(Stored(newest_arrival=arrival))
         try:
-            check_space(self._path)
+            self._database.check_space()
         except StoreError as error:
             self._end(error)
 
@@ -152,7 +153,7 @@ class OpenStore:
         try:
             return self.writer.settle(settled)
         except Exception as error:
-            if is_the_files_fault(error):
+            if is_the_stores_fault(error):
                 raise
             logger.exception("what was opened could not be stored together; each is stored by itself")
         return [self._settle_alone(one) for one in settled][-1]
@@ -161,7 +162,7 @@ class OpenStore:
         try:
             return self.writer.settle([settled])
         except Exception as error:
-            if is_the_files_fault(error):
+            if is_the_stores_fault(error):
                 raise
             reason = f"it could not be stored ({type(error).__name__})"
             return self.writer.settle([Settled(settled.statement, False, [closed(settled.statement, reason)])])
@@ -181,8 +182,8 @@ class OpenStore:
         account of before."""
         self.flush()
         self.writer.close()
-        archive_store(self._path, suffix)
-        self.writer = self._open_writer(self._path)
+        self._database.archive(suffix)
+        self.writer = self._open_writer(self._where)
         self._journal.clear()
 
     def close(self) -> None:

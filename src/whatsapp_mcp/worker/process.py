@@ -40,6 +40,7 @@ from whatsapp_mcp.platform.endpoint import listen
 from whatsapp_mcp.platform.signals import INTERRUPT, TERMINATE, handled
 from whatsapp_mcp.qr_picture import QR_FILE_NAME
 from whatsapp_mcp.store.write.writer import StoreWriter
+from whatsapp_mcp.whatsapp.library import Library, load
 from whatsapp_mcp.worker.clients import Clients
 from whatsapp_mcp.worker.connection import WhatsAppConnection
 from whatsapp_mcp.worker.ends import end_reason
@@ -91,6 +92,8 @@ class SessionProcess:
         self._unused: asyncio.TimerHandle | None = None
         self._connection: WhatsAppConnection | None = None
         self._holding: Holding | None = None
+        self._library: Library | None = None
+        """neonize, where it was loaded before there is a connection."""
         self._started = asyncio.Event()
         """Whether it is known if there is a connection."""
         self._finished: asyncio.Future[p.Ended]
@@ -159,6 +162,8 @@ class SessionProcess:
 
         found: Holding | p.Ended
         try:
+            hello = self._hello  # before there is a lease to wait for: the account is away for as short as can be
+            self._library = await asyncio.to_thread(load, hello.endpoint, require_endpoint=hello.require_endpoint)
             found = await Holding.begin(
                 shared,
                 self._folder / "lock",
@@ -166,6 +171,8 @@ class SessionProcess:
                 lost=self._lose,
                 given_up=self._finished.done,
             )
+        except WhatsAppMcpError as error:
+            found = _end_by(error)
         except Exception:
             logger.exception("the account could not be taken")
             found = p.Ended(reason="crashed", detail="the account could not be taken; the log says why")
@@ -187,8 +194,9 @@ class SessionProcess:
 
     def _start(self) -> None:
         try:
-            connection = WhatsAppConnection(self._hello, self._take, self)
-            connection.start()
+            guard = self._holding.lease.guard if self._holding is not None else ""
+            connection = WhatsAppConnection(self._hello, self._take, self, guard=guard)
+            connection.start(self._library)
         except WhatsAppMcpError as error:
             self._finish(_end_by(error))
         else:

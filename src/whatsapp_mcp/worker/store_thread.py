@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from whatsapp_mcp.models.changes import Change, Live
 from whatsapp_mcp.pipe.lines import Notice
-from whatsapp_mcp.store.journal import Journal
+from whatsapp_mcp.store.journal import EventJournal
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.worker.open_store import OpenStore
@@ -60,7 +60,7 @@ class StoreThread:
     def __init__(
         self,
         store: OpenStore,
-        journal: Journal,
+        journal: EventJournal,
         translate: Callable[[int, bytes], Sequence[Change | Notice]],
         tell: Callable[[Notice], None],
     ) -> None:

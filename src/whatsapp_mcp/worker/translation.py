@@ -15,7 +15,7 @@ from whatsapp_mcp.models.notices import jids_in
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Device
 from whatsapp_mcp.pipe.lines import Ended, Notice, StateChanged, TypingSeen
-from whatsapp_mcp.store.engine.sqlite.files import is_the_files_fault
+from whatsapp_mcp.store.engine.choice import is_the_stores_fault
 from whatsapp_mcp.whatsapp.account import Account
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.events import MessageEvent, changes_from_event
@@ -120,7 +120,7 @@ class Translation:
         try:
             changes = event.changes(self._store.own)
         except Exception as error:
-            if is_the_files_fault(error):
+            if is_the_stores_fault(error):
                 raise
             logger.exception("a message could not be read; its place says so")
             return [event.unreadable("this server does not understand it")]

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from whatsapp_mcp.cli import cli
 from whatsapp_mcp.cli.exits import Exit
 from whatsapp_mcp.cli.saying import fitted
-from whatsapp_mcp.cli.verify import Terminal
+from whatsapp_mcp.cli.verify import PersonAtTerminal
 
 WITHOUT_JSON = {
     "stdio",  # these two speak MCP
@@ -23,7 +23,9 @@ WITHOUT_JSON = {
     "demo",  # is to be looked at
     "export",  # writes JSON lines, or a transcript
     "completion",  # prints a script
+    "policy text",  # prints the policy's file
     "media",  # has commands of its own
+    "node",
     "webhook",
     "schedule",
 }
@@ -114,7 +116,7 @@ def test_in_a_pipe_nothing_is_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_verify_tells_breaks_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     screen = io.StringIO()
-    Terminal(screen).mark("  reply        as expected   0.1 s  in the chat, quotes the text", "green")
+    PersonAtTerminal(screen).mark("  reply        as expected   0.1 s  in the chat, quotes the text", "green")
     first, second = screen.getvalue().splitlines()
     assert first == "  reply        as expected   0.1 s  in"
     assert second == "  the chat, quotes the text"

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from whatsapp_mcp.cluster.database import ClusterUnreachable
-from whatsapp_mcp.cluster.directory import Directory, NameTaken, NoRoom
+from whatsapp_mcp.cluster.directory import Directory, NameTaken, NoRoom, WantedAccount
 from whatsapp_mcp.cluster.lease import Claim, take
 from whatsapp_mcp.cluster.times import ALIVE, FENCE
 
@@ -80,7 +80,9 @@ async def test_a_node_that_was_asked_learns_it_with_what_is_held_and_orphaned(ur
             )
         assert await a.choose("new", pairing=True) in ("a", "b")
         beats = [await a.beat("a"), await b.beat("b")]
-        assert [beat.wanted for beat in beats if beat is not None and beat.wanted] == [(("new", True),)]
+        assert [beat.wanted for beat in beats if beat is not None and beat.wanted] == [
+            (WantedAccount("new", pairing=True, moves=False),)
+        ]
         assert beats[0] is not None
         assert (beats[0].held, beats[0].orphans) == (("held",), ("dead",))
         assert set(beats[0].accounts) == {"held", "dead"}

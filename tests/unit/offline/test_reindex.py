@@ -25,7 +25,8 @@ from whatsapp_mcp.pipe.control import Reindex
 from whatsapp_mcp.pipe.lines import Refused
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.store.read.reader import StoreReader
-from whatsapp_mcp.store.search import index
+from whatsapp_mcp.store.search.index import documents
+from whatsapp_mcp.store.write import search_index
 from whatsapp_mcp.store.write.writer import StoreWriter
 
 DAMAGES: Final = {
@@ -104,14 +105,14 @@ def test_what_fails_halfway_changes_nothing(settings: Settings, monkeypatch: pyt
         with closing(sqlite3.connect(settings.store_path)) as connection:
             return [connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
 
-    before, documents = content(), index.documents
+    before = content()
 
     def failing(rows: object) -> Iterator[tuple[int, str]]:
         yield next(documents(rows))  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(index, "documents", failing)
+        patch.setattr(search_index, "documents", failing)
         with closing(StoreWriter(settings.store_path)) as writer, pytest.raises(KeyboardInterrupt):
             writer.rebuild_search()
     assert content() == before

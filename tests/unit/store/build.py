@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from tests.unit.empty_store import provide_empty_store
 from whatsapp_mcp.jid import Jid
@@ -17,9 +19,11 @@ from whatsapp_mcp.models.changes import (
 )
 from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind, Quote
 from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
+from whatsapp_mcp.store.engine.choice import search_tables
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.write.retention import RetentionPolicy
 from whatsapp_mcp.store.write.writer import StoreWriter
+from whatsapp_mcp.whereabouts import Whereabouts
 
 ME = Jid.parse("491700000000@s.whatsapp.net")
 MY_LID = Jid.parse("90000000000000@lid")
@@ -35,21 +39,49 @@ START = 1_790_000_000
 """Second at which the messages of the tests begin."""
 
 
-class Store:
-    """A writer and a reader on one file."""
+_REFERENCES: Final = (
+    *((table, "chat", "entities") for table in ("messages", "edits", "revokes", "reactions", "receipts", "events")),
+    *((table, "sender", "addresses") for table in ("messages", "edits", "revokes", "reactions", "receipts", "events")),
+    *((table, "entity", "entities") for table in ("addresses", "contacts", "chats")),
+    *((table, "chat", "entities") for table in ("stars", "deletions", "votes", "unread", "awaited", "shared_ids")),
+)
+"""Foreign keys that PostgreSQL is not told of."""
 
-    def __init__(self, path: Path, retention: RetentionPolicy | None = None) -> None:
-        self.path = path
+
+class Store:
+    """A writer and a reader on one store."""
+
+    def __init__(self, where: Whereabouts, retention: RetentionPolicy | None = None) -> None:
+        self.where = where
         self.now = NOW
-        provide_empty_store(path)
-        self.writer = StoreWriter(path, now=lambda: self.now, retention=retention)
+        if isinstance(where, Path):
+            provide_empty_store(where)
+        self.writer = StoreWriter(where, now=lambda: self.now, retention=retention)
         self.writer.set_owner(ME, MY_LID)
-        self.reader = StoreReader(path)
+        self.reader = StoreReader(where)
         self.apply = self.writer.apply
+
+    @property
+    def path(self) -> Path:
+        """Of a store in a file."""
+        assert isinstance(self.where, Path)
+        return self.where
 
     def close(self) -> None:
         self.reader.close()
         self.writer.close()
+
+    def check(self) -> None:
+        """That nothing refers to what is not there, and that the search index is whole."""
+        execute = self.writer._connection.execute
+        if isinstance(self.where, Path):
+            assert execute("PRAGMA foreign_key_check").fetchall() == []
+            execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')")
+            return
+        for table, column, target in _REFERENCES:
+            orphans = f"SELECT count(*) FROM {table} WHERE {column} NOT IN (SELECT id FROM {target})"
+            assert (table, column, execute(orphans).fetchone()[0]) == (table, column, 0)
+        assert search_tables(self.writer._connection).fault(self.writer._connection) is None
 
     def texts(self, chat: Jid, search: str | None = None) -> list[str]:
         """Texts of a chat, newest first."""
@@ -68,6 +100,11 @@ class Store:
         found = self.reader.chat(chat)
         assert found is not None
         return found.unread_count
+
+
+def nowhere(where: Whereabouts) -> Whereabouts:
+    """Beside a store, where none is."""
+    return where.with_name("nothing.db") if isinstance(where, Path) else replace(where, schema="wa_nothing")
 
 
 def ms(second: int) -> int:

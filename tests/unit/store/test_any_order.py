@@ -231,9 +231,8 @@ def seen(store: Store) -> dict[str, object]:
         " FROM receipts JOIN entities ON entities.id = receipts.chat JOIN addresses ON addresses.id = receipts.sender"
         " JOIN entities AS author ON author.id = addresses.entity GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
     ).fetchall()
-    store.writer._connection.execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')")
     assert indexed(store) == expected_in_index(store)
-    assert store.writer._connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    store.check()
     for word in WORDS:
         everywhere = reader.search(f'"{word}"', limit=100, offset=0)
         assert everywhere.total == len(everywhere.rows)

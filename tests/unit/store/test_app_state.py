@@ -233,7 +233,7 @@ def test_a_long_chat_is_cleared_in_parts(store: Store, monkeypatch: pytest.Monke
     store.apply([clear(30, keeps_starred=True)])
     assert store.texts(ANA, "text") == store.texts(ANA)
     assert len(store.texts(ANA)) == 9 + 2
-    store.writer._connection.execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')")
+    store.check()
 
 
 def test_a_deleted_chat_is_listed_again_when_somebody_writes(store: Store) -> None:

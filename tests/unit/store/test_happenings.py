@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -44,11 +43,12 @@ from whatsapp_mcp.store.records import Settled
 from whatsapp_mcp.store.write import event_log
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.calls import call_content
+from whatsapp_mcp.whereabouts import Whereabouts
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "messages.db")
+def store(where: Whereabouts) -> Iterator[Store]:
+    store = Store(where)
     yield store
     store.close()
 
@@ -276,7 +276,7 @@ def test_nothing_is_numbered_twice_after_a_failure(store: Store) -> None:
     assert store.writer.newest_arrival == before
     assert live(store, reaction("A1", 5, "🎉")) == before + 1
     store.writer.close()
-    store.writer = StoreWriter(store.path)
+    store.writer = StoreWriter(store.where)
     assert store.writer.newest_arrival == before + 1
     assert kinds(store) == ["message", "reaction", "reaction"]
 

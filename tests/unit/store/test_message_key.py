@@ -96,7 +96,7 @@ def test_what_is_said_belongs_to_the_message_of_the_author_it_names(store: Store
     store.apply([MessageDeletedForMe(GROUP, "X", from_me=False, author=BORIS, timestamp=ms(9))])
     store.apply([revoke("X", 9, chat=GROUP, by=ANA, author=ANA)])
     assert [m.text for m in store.reader.messages(GROUP, limit=9, offset=0).rows] == ["ours", ""]
-    exported = list(exported_messages(store.path, [GROUP], Span(None, None)))
+    exported = list(exported_messages(store.where, [GROUP], Span(None, None)))
     assert [(one.message.sender, one.revoked_by) for one in exported] == [(ANA, ANA), (ME, None)]
 
 

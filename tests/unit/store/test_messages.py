@@ -92,7 +92,7 @@ def test_everything_of_a_message_comes_back(store: Store) -> None:
     assert found is not None
     assert found == StoredMessage("M1", ANA_LID, ANA_LID, False, "look", b"\x00\xff", has_media=True, file=b"\x00\xff")
     assert store.writer.find("M1", ANA_LID) == store.writer.find("M1") == found
-    (exported,) = exported_messages(store.path, [ANA], Span())
+    (exported,) = exported_messages(store.where, [ANA], Span())
     assert (exported.message, exported.expiration, exported.quoted) == (seen, 86400, ANA)
     assert (exported.width, exported.height, exported.file_sha256) == (800, 600, PHOTO.file_sha256)
     kept = store.writer._connection.execute("SELECT direct_path, media_key, file_enc_sha256 FROM media").fetchone()
@@ -329,7 +329,7 @@ def test_what_others_can_make_up(store: Store) -> None:
     store.apply([MessageReceived("M1", ANA, ANA, ms(1), content)])
     seen = only(store)
     assert (seen.file_length, [one.jid for one in seen.mentions]) == (2**63 - 1, [ANA])
-    (exported,) = exported_messages(store.path, [ANA], Span())
+    (exported,) = exported_messages(store.where, [ANA], Span())
     assert (seen.reply_to_id, exported.quoted, exported.expiration) == ("Q", None, 2**63 - 1)
 
 

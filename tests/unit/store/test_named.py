@@ -67,7 +67,7 @@ def test_an_edit_mentions_others(store: Store) -> None:
     row = shown(store)
     assert (row.text, [one.jid for one in row.mentions]) == ("@Ana", [ANA])
     assert [store.reader.search(name, limit=9, offset=0).total for name in ("ana", "boris")] == [1, 0]
-    store.writer._connection.execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')")
+    store.check()
 
 
 def test_a_quoted_mention(store: Store) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.store.build import ANA, ANA_LID, BORIS, BORIS_LID, CARLA, GROUP, ME, Store, message
+from tests.unit.store.build import ANA, ANA_LID, BORIS, BORIS_LID, CARLA, GROUP, ME, Store, message, nowhere
 from whatsapp_mcp.jid import GROUP as GROUPS
 from whatsapp_mcp.jid import STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.models.app_state import ChatChanged
@@ -19,6 +18,7 @@ from whatsapp_mcp.models.content import Quote
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import ChatFacts
+from whatsapp_mcp.whereabouts import Whereabouts
 
 STRANGER = Jid.parse("85555555555555@lid")
 CHANNEL = Jid.parse("120363000000000077@newsletter")
@@ -43,8 +43,8 @@ PATTERNS = (
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "messages.db")
+def store(where: Whereabouts) -> Iterator[Store]:
+    store = Store(where)
     fill(store)
     yield store
     store.close()
@@ -249,7 +249,7 @@ def test_facts_of_nobody(store: Store) -> None:
     assert store.reader.chat_facts(unknown) == ChatFacts(unknown)
     with closing(restricted(store, "*", deny=("+1*",))) as reader:
         assert reader.may_read([unknown, ANA]) == {ANA}
-    with closing(StoreReader(store.path.with_name("nothing.db")).restricted(lambda _: False)) as nothing:
+    with closing(StoreReader(nowhere(store.where)).restricted(lambda _: False)) as nothing:
         assert nothing.may_read([ANA]) == frozenset() and nothing.chats(limit=9, offset=0).total == 0
 
 

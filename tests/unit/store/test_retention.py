@@ -48,6 +48,7 @@ from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.models.downloaded import DownloadedFile
 from whatsapp_mcp.store.write import retention
 from whatsapp_mcp.store.write.retention import DAY, RetentionPolicy
+from whatsapp_mcp.whereabouts import Whereabouts
 
 SAYINGS: Final = (
     *("edits", "revokes", "reactions", "receipts", "votes"),
@@ -74,9 +75,9 @@ def newer_sayings(message_id: str) -> list[Change]:
 class Bench:
     """A store that keeps messages for a day; ``limit`` sets the clock so that those before a second are too old."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, where: Whereabouts) -> None:
         self.files: list[DownloadedFile] = []
-        self.store = Store(path, RetentionPolicy(1, self.files.extend))
+        self.store = Store(where, RetentionPolicy(1, self.files.extend))
         self.limit(0)
 
     def limit(self, second: int) -> None:
@@ -113,8 +114,8 @@ def rows(store: Store, table: str) -> int:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path / "messages.db")
+def bench(where: Whereabouts) -> Iterator[Bench]:
+    bench = Bench(where)
     yield bench
     assert indexed(bench.store) == expected_in_index(bench.store)
     bench.store.close()
@@ -399,14 +400,14 @@ def test_many_sayings_of_one_message(bench: Bench, monkeypatch: pytest.MonkeyPat
     assert rows(bench.store, "receipts") == len(people)
 
 
-def test_a_part_that_fails_changes_nothing(tmp_path: Path) -> None:
+def test_a_part_that_fails_changes_nothing(where: Whereabouts) -> None:
     failing = [True]
 
     def remove_files(_files: Sequence[DownloadedFile]) -> None:
         if failing:
             raise OSError("no disk")
 
-    store = Store(tmp_path / "messages.db", RetentionPolicy(1, remove_files))
+    store = Store(where, RetentionPolicy(1, remove_files))
     store.now = ms(0) + DAY
     store.apply([message("A1", 1, "word", media=PHOTO), message("A2", 2, "word")])
     store.now = ms(9) + DAY
@@ -485,9 +486,8 @@ def pages(store: Store) -> dict[str, object]:
     """Lists, totals and searches; checks that the index and the counters say what the messages say."""
     reader, volatile = store.reader, {"arrival", "created_at", "updated_at"}
     execute = store.writer._connection.execute
-    execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')")
     assert indexed(store) == expected_in_index(store)
-    assert execute("PRAGMA foreign_key_check").fetchall() == []
+    store.check()
     for entity, *counters in execute("SELECT entity, message_count, media_count, sent_count FROM chats").fetchall():
         counted = execute(
             "SELECT count(*), coalesce(sum(has_media), 0), coalesce(sum(from_me), 0) FROM messages"

@@ -101,7 +101,7 @@ def schema(postgres_url: str) -> Iterator[PostgresSchema]:
 def engines(schema: PostgresSchema) -> Iterator[tuple[Engine, Engine]]:
     import sqlite3
 
-    ours = PostgresConnection(schema, named="test")
+    ours = PostgresConnection(schema)
     other = sqlite3.connect(":memory:", isolation_level=None, factory=SqliteConnection)
     ours.execute(f'CREATE SCHEMA "{schema.schema}"')
     for statement in (*postgres.SEARCH_TABLES, _FACTS):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.unit.store.build import ANA, ANA_LID, ME, NOW, Store, message, receipt
+from tests.unit.store.build import ANA, ANA_LID, ME, NOW, Store, message, nowhere, receipt
 from whatsapp_mcp.models.changes import IdentityLearned, SendFinished
 from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.store.read.reader import StoreReader
@@ -30,7 +30,7 @@ def finished(result: str) -> KeyedSend:
 def reopened(store: Store) -> Store:
     """As another process finds the store."""
     store.writer.close()
-    store.writer = StoreWriter(store.path, now=lambda: store.now)
+    store.writer = StoreWriter(store.where, now=lambda: store.now)
     store.apply = store.writer.apply
     return store
 
@@ -146,4 +146,4 @@ def test_the_reader_sees_it_too(store: Store) -> None:
     store.now -= KEPT
     claim(store, "yesterday", "f")
     assert store.reader.send_under("yesterday") is None
-    assert StoreReader(store.path.with_name("nothing.db")).send_under("k") is None
+    assert StoreReader(nowhere(store.where)).send_under("k") is None

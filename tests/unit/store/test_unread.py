@@ -141,7 +141,7 @@ def test_the_search_index_and_the_counts_hold_after_it_all(store: Store, *, from
     store.apply([message("A1", 1, from_history=from_history), ChatChanged(ANA, unread_count=1)])
     store.apply([message("A1", 1)])
     assert unread(store) == ["A1"]
-    assert store.writer._connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    store.check()
 
 
 def test_what_we_send_to_a_broadcast_list_reads_no_chat(store: Store) -> None:

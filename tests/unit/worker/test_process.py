@@ -91,7 +91,7 @@ class Running:
     async def start(self, **hello: Any) -> None:
         fields: dict[str, Any] = {
             "keys": str(self.folder / "session.db"),
-            "store_path": str(self.store_path),
+            "store": str(self.store_path),
             "media_dir": str(self.folder / "media"),
             "ledger_path": str(self.folder / "session.json"),
             "log_path": str(self.folder / "session.log"),

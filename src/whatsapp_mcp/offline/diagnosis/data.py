@@ -141,7 +141,8 @@ def check_store(store: StoreStatus) -> Iterator[Check]:
         return
     said = f"{quantity(store.messages, 'message')} in {quantity(store.chats, 'chat')}"
     yield ok("store", said if store.checked else f"{said}; {_TOO_LARGE}")
-    yield _check_index(store.path)
+    if store.path is not None:
+        yield _check_index(store.path)
 
 
 def _check_index(path: Path) -> Check:

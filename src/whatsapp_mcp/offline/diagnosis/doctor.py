@@ -27,7 +27,7 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
     settings, wrong = configuration.read_settings(given)
     wrong.extend(configuration.check_variables(environment))
     session = session_status(settings.keys, look=data.INSIDE_SECONDS)
-    store = store_status(settings.store_path, look=data.INSIDE_SECONDS)
+    store = store_status(settings.store, look=data.INSIDE_SECONDS)
     examinations: tuple[tuple[str, Examination], ...] = (
         ("python", installation.check_python),
         ("platform", installation.check_platform),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import closing
 from dataclasses import asdict
 from datetime import date, datetime
 from importlib import metadata
@@ -75,7 +76,9 @@ class SessionStatus(_View):
 
 
 class StoreStatus(_View):
-    path: Path
+    path: Path | None = None
+    database: str | None = None
+    """Where the messages are in PostgreSQL, without its password."""
     exists: bool
     messages: int = 0
     chats: int = 0
@@ -167,7 +170,7 @@ def take_status(settings: Settings) -> Status:
         standing=standing_of(settings, process, now()),
         lock=lock_status(settings.lock_path),
         session=session_status(settings.keys, look=LOOK_SECONDS),
-        store=store_status(settings.store_path, look=LOOK_SECONDS),
+        store=store_status(settings.store, look=LOOK_SECONDS),
         media=media_status(settings),
         endpoint=_endpoint_status(settings.endpoint),
         webhooks=webhook_statuses(settings),
@@ -229,8 +232,23 @@ def _status_in(where: PostgresSchema) -> SessionStatus:
     return SessionStatus(database=str(where), linked=jid is not None, jid=jid, checked=True)
 
 
-def store_status(path: Path, *, look: float = 0.0) -> StoreStatus:
+def store_status(where: Whereabouts, *, look: float = 0.0) -> StoreStatus:
     """``look``: as for the session."""
+    return _file_status(where, look) if isinstance(where, Path) else _schema_status(where)
+
+
+def _schema_status(where: PostgresSchema) -> StoreStatus:
+    from whatsapp_mcp.store.read.reader import StoreReader
+
+    try:
+        with closing(StoreReader(where)) as reader:
+            stats = reader.stats()
+    except WhatsAppMcpError as error:
+        return StoreStatus(database=str(where), exists=True, problem=error.message, next_step=error.next_step)
+    return StoreStatus(database=str(where), exists=stats.schema_version > 0, checked=True, **asdict(stats))
+
+
+def _file_status(path: Path, look: float) -> StoreStatus:
     try:
         stats = store_stats(path) if path.exists() else None
     except WhatsAppMcpError as error:

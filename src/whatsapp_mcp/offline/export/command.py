@@ -18,6 +18,7 @@ from whatsapp_mcp.store.read.exporting import ExportedMessage, exported_messages
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.search.span import Span
 from whatsapp_mcp.waiting import Wait, waits_for
+from whatsapp_mcp.whereabouts import Whereabouts
 
 
 class Format(StrEnum):
@@ -28,7 +29,7 @@ class Format(StrEnum):
 
 
 def run_export(
-    store: Path,
+    store: Whereabouts,
     stdout: BinaryIO | None,
     *,
     chats: Sequence[str] = (),
@@ -69,7 +70,7 @@ def run_export(
     return f"{written} written to {output}"
 
 
-def _chosen(store: Path, chats: Sequence[str], span: Span) -> tuple[Sequence[Jid] | None, int]:
+def _chosen(store: Whereabouts, chats: Sequence[str], span: Span) -> tuple[Sequence[Jid] | None, int]:
     """Of which chats messages are written, None for all, and how many that are; 0 where that is not known."""
     with closing(StoreReader(store)) as reader:
         if reader.stats().schema_version == 0:

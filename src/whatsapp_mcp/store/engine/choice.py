@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.store.database import Database, StoreConnection
 from whatsapp_mcp.store.search.tables import SearchTables
 from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts
@@ -15,6 +16,17 @@ def database_at(where: Whereabouts) -> Database:
     from whatsapp_mcp.store.engine.sqlite.file_database import FileDatabase
 
     return FileDatabase(where)
+
+
+def is_the_stores_fault(error: Exception) -> bool:
+    """Whether a failed commit says something of the store or where it lies, not of what was to be stored."""
+    from whatsapp_mcp.store.engine.sqlite.files import is_the_files_fault
+
+    if not isinstance(error, StoreError) or "sqlstate" not in error.details:
+        return is_the_files_fault(error)
+    from whatsapp_mcp.store.engine.postgres.errors import is_the_databases_fault
+
+    return is_the_databases_fault(error)
 
 
 def search_tables(connection: StoreConnection) -> SearchTables:

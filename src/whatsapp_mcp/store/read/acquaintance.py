@@ -26,7 +26,7 @@ SELECT entities.id, entities.jid, entities.lid,
     contacts.full_name IS NOT NULL OR contacts.first_name IS NOT NULL AS saved,
     chats.entity IS NOT NULL AND EXISTS (SELECT 1 FROM main.messages INDEXED BY messages_sent
         WHERE chat = entities.id AND from_me = 1
-        AND kind != 'notice' AND status IS NOT {RANK[DeliveryStatus.FAILED]}) AS written_to,
+        AND kind != 'notice' AND status IS DISTINCT FROM {RANK[DeliveryStatus.FAILED]}) AS written_to,
     entities.kind = 'group' AND chats.gone = 0 AS member,
     CASE WHEN chats.entity IS NOT NULL THEN (SELECT from_me FROM (SELECT * FROM ({_FIRST} > 0 ORDER BY place LIMIT 1)
         UNION ALL SELECT * FROM ({_FIRST} < 0 ORDER BY place DESC LIMIT 1)) ORDER BY abs(place) LIMIT 1) END AS first,

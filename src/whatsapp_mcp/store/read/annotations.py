@@ -31,15 +31,15 @@ _REACTIONS: Final = (
 _RECEIPTS: Final = (
     "SELECT chat, message_id, min(delivered_at) AS delivered_at, min(read_at) AS read_at, min(played_at) AS played_at,"
     f" person.jid, person.name FROM receipts{PERSON} AND from_me = 0 GROUP BY chat, message_id, person.id"
-    " ORDER BY coalesce(min(delivered_at), min(read_at), min(played_at)), person.jid"
+    " ORDER BY coalesce(min(delivered_at), min(read_at), min(played_at)) NULLS FIRST, person.jid"
 )
 _CHAT_LABELS: Final = (
-    "SELECT chat, labels.name FROM chat_labels JOIN labels ON labels.id = label AND NOT labels.deleted"
-    " WHERE chat IN ({wanted}) AND labelled ORDER BY labels.name, labels.id"
+    "SELECT chat, labels.name FROM chat_labels JOIN labels ON labels.id = label AND labels.deleted = 0"
+    " WHERE chat IN ({wanted}) AND labelled = 1 ORDER BY labels.name, labels.id"
 )
 _MESSAGE_LABELS: Final = (
     f"SELECT chat, message_id, target.entity AS author, label, labels.name, labelled FROM message_labels{TARGET}"
-    " JOIN labels ON labels.id = label AND NOT labels.deleted"
+    " JOIN labels ON labels.id = label AND labels.deleted = 0"
     " WHERE (chat, message_id) IN (VALUES {wanted}) ORDER BY message_labels.changed_at, labelled"
 )
 

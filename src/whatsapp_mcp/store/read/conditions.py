@@ -49,4 +49,4 @@ class Where:
         if len(digits) >= MIN_DIGITS and not any(c.isalpha() for c in search):
             one_of.append("entities.jid LIKE ?")
             words.append(f"%{digits}%@%")
-        self.add(f"({' OR '.join(one_of)})" if one_of else "0", *words)
+        self.add(f"({' OR '.join(one_of)})" if one_of else "1 = 0", *words)

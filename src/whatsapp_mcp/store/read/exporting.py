@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from whatsapp_mcp.clock import from_ms
@@ -14,7 +13,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.views import Message, ReceiptView
 from whatsapp_mcp.store.database import Row, StoreConnection
-from whatsapp_mcp.store.engine.sqlite.snapshots import ReadConnections
+from whatsapp_mcp.store.engine.choice import database_at
 from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.read.annotations import Key, known_as, receipts, rows_about
 from whatsapp_mcp.store.read.named import NamedPeople
@@ -23,6 +22,7 @@ from whatsapp_mcp.store.read.stored import extra_of, mentions_of
 from whatsapp_mcp.store.read.views import messages_query, messages_view
 from whatsapp_mcp.store.rows import place_of, stored_jid
 from whatsapp_mcp.store.search.span import Span
+from whatsapp_mcp.whereabouts import Whereabouts
 
 _PAGE: Final = 500
 """Messages read at a time."""
@@ -30,7 +30,7 @@ _LAST: Final = (1 << 63) - 1
 _WHOLE: Final = 1 << 30
 """Characters of a text; SQLite holds no longer ones."""
 
-_CHATS: Final = "SELECT entity FROM chats ORDER BY last_message_at DESC, updated_at DESC, entity DESC"
+_CHATS: Final = "SELECT entity FROM chats ORDER BY last_message_at DESC NULLS LAST, updated_at DESC, entity DESC"
 _ARRIVALS: Final = (
     "SELECT arrival FROM messages INDEXED BY messages_chat WHERE chat = ? AND place BETWEEN ? AND ?"
     " ORDER BY place LIMIT ?"
@@ -41,7 +41,7 @@ _MESSAGES: Final = messages_query(
     text_limit=_WHOLE,
     more=", m.original_text, m.expiration, m.from_history, media.width, media.height,"
     " quoted.jid AS quoted_jid, quoted.name AS quoted_name,"
-    " quoted.jid IS (SELECT value FROM meta WHERE key = 'owner_number') AS quotes_us",
+    " quoted.jid IS NOT DISTINCT FROM (SELECT value FROM meta WHERE key = 'owner_number') AS quotes_us",
     joins=" LEFT JOIN addresses AS named ON named.jid = m.reply_to_sender"
     " LEFT JOIN entities AS quoted ON quoted.id = named.entity",
 )
@@ -54,7 +54,7 @@ _EDITS: Final = (
     " JOIN addresses AS author ON author.id = m.sender"
     " JOIN entities AS chat ON chat.id = m.chat"
     " WHERE (edits.chat, edits.message_id) IN (VALUES {wanted}) AND (editor.entity = author.entity"
-    " OR chat.kind = 'person' AND m.from_me AND editor.entity != m.chat) ORDER BY edits.edited_at"
+    " OR chat.kind = 'person' AND m.from_me = 1 AND editor.entity != m.chat) ORDER BY edits.edited_at"
 )
 # The first that counts, by the same rule.
 _REVOKES: Final = (
@@ -67,9 +67,9 @@ _REVOKES: Final = (
     " JOIN addresses AS target ON target.id = revokes.author"
     " JOIN entities AS chat ON chat.id = m.chat"
     " WHERE (revokes.chat, revokes.message_id) IN (VALUES {wanted})"
-    " AND (chat.kind = 'person' AND (revoker.entity = author.entity OR m.from_me AND revoker.entity != m.chat)"
+    " AND (chat.kind = 'person' AND (revoker.entity = author.entity OR m.from_me = 1 AND revoker.entity != m.chat)"
     " OR chat.kind != 'person' AND target.entity = author.entity"
-    " AND (revokes.by_admin OR revoker.entity = author.entity))"
+    " AND (revokes.by_admin = 1 OR revoker.entity = author.entity))"
     " ORDER BY revokes.sender DESC"
 )
 
@@ -109,7 +109,7 @@ class ExportedMessage:
     """Of the decrypted file."""
 
 
-def exported_messages(path: Path, chats: Sequence[Jid] | None, span: Span) -> Iterator[ExportedMessage]:
+def exported_messages(where: Whereabouts, chats: Sequence[Jid] | None, span: Span) -> Iterator[ExportedMessage]:
     """All shown messages: chat by chat, the one with the newest message first; oldest message first in each.
 
     They are those of one moment, however long it takes to go through them.
@@ -120,11 +120,12 @@ def exported_messages(path: Path, chats: Sequence[Jid] | None, span: Span) -> It
     Raises:
         StoreError: the store is damaged, or of another version.
     """
-    connections = ReadConnections(path)
+    database = database_at(where)
+    connections = database.snapshots()
     with closing(connections), connections.snapshot() as connection:
         if connection is None:
             return
-        connection.execute("PRAGMA mmap_size = 0")  # each page is read about once: it need not stay in memory
+        database.reads_once(connection)
         for entity in _entities(connection, chats):
             yield from _of_chat(connection, entity, span)
 

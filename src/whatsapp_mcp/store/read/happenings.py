@@ -47,7 +47,7 @@ _ROWS: Final = (
     " FROM events AS e JOIN entities AS chat ON chat.id = e.chat JOIN addresses ON addresses.id = e.sender"
     " JOIN entities AS person ON person.id = addresses.entity WHERE e.arrival IN ({wanted})"
 )
-_PRUNED: Final = "SELECT coalesce(max(value), 0) FROM meta WHERE key IN ({keys})"
+_PRUNED: Final = "SELECT coalesce(max(CAST(value AS BIGINT)), 0) FROM meta WHERE key IN ({keys})"
 _OTHERS: Final = "events_pruned"
 _RECEIPTS: Final = "receipts_pruned"
 
@@ -74,7 +74,7 @@ def _sources(kinds: Collection[EventKind], chats: str) -> list[str]:
     call, message = EventKind.CALL in kinds, EventKind.MESSAGE in kinds
     parts = []
     if call or message:
-        which = "1" if call and message else f"m.kind {'=' if call else '!='} '{MessageKind.CALL}'"
+        which = "1 = 1" if call and message else f"m.kind {'=' if call else '!='} '{MessageKind.CALL}'"
         parts.append(_COME.format(chats=chats, which=which))
     if message:
         parts.append(_NOTES.format(chats=chats))

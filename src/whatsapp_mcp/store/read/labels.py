@@ -11,7 +11,7 @@ from whatsapp_mcp.store.read.views import CHATS, chats_view
 NAMED: Final = 20
 """Chats that are told of each label."""
 _CHATS: Final = (
-    f"{CHATS} JOIN chat_labels ON chat_labels.chat = chats.entity AND chat_labels.labelled"
+    f"{CHATS} JOIN chat_labels ON chat_labels.chat = chats.entity AND chat_labels.labelled = 1"
     " WHERE chat_labels.label = ? ORDER BY entities.folded, entities.jid"
 )
 _MESSAGES: Final = (
@@ -19,19 +19,19 @@ _MESSAGES: Final = (
     " JOIN addresses AS target ON target.id = said.author"
     " JOIN messages ON messages.chat = said.chat AND messages.id = said.message_id"
     " AND messages.place >= 0 WHERE said.label = ? GROUP BY said.chat, said.message_id, target.entity"
-    " HAVING max(said.changed_at * 2 + said.labelled) % 2)"
+    " HAVING max(said.changed_at * 2 + said.labelled) % 2 = 1)"
 )
 """Of the two addresses of an author, what was said last counts."""
 
 
 def labels(connection: StoreConnection) -> tuple[Label, ...]:
     """All that are not deleted, by name; of chats and messages only those that may be read."""
-    rows = connection.execute("SELECT id, name, color FROM labels WHERE NOT deleted ORDER BY name, id").fetchall()
+    rows = connection.execute("SELECT id, name, color FROM labels WHERE deleted = 0 ORDER BY name, id").fetchall()
     return tuple(_label(connection, row) for row in rows)
 
 
 def label(connection: StoreConnection, label_id: str) -> Label | None:
-    row = connection.execute("SELECT id, name, color FROM labels WHERE NOT deleted AND id = ?", (label_id,)).fetchone()
+    row = connection.execute("SELECT id, name, color FROM labels WHERE deleted = 0 AND id = ?", (label_id,)).fetchone()
     return _label(connection, row) if row is not None else None
 
 

@@ -56,8 +56,8 @@ def chat_page(connection: StoreConnection, where: Where, part: Slice) -> Page[Ch
         )
     rows = connection.execute(
         # WhatsApp's times are whole seconds: what was written later comes first within one.
-        f"{CHATS} WHERE {where} ORDER BY chats.last_message_at DESC, chats.updated_at DESC, chats.entity DESC"
-        " LIMIT ? OFFSET ?",
+        f"{CHATS} WHERE {where} ORDER BY chats.last_message_at DESC NULLS LAST, chats.updated_at DESC,"
+        " chats.entity DESC LIMIT ? OFFSET ?",
         (*where.values, size(part.limit) + 1, size(part.offset)),
     ).fetchall()
     shown = rows[: max(0, part.limit)]
@@ -239,7 +239,7 @@ def by_arrival(connection: StoreConnection, arrivals: Sequence[int]) -> dict[int
     if not arrivals:
         return {}
     wanted = f"SELECT column1 AS arrival FROM (VALUES {', '.join(['(?)'] * len(arrivals))})"
-    rows = connection.execute(messages_query(wanted, "NULL"), arrivals).fetchall()
+    rows = connection.execute(messages_query(wanted, None), arrivals).fetchall()
     return {message.arrival: message for message in messages_view(connection, rows)}
 
 

@@ -60,7 +60,7 @@ def _found(connection: StoreConnection, message_id: str, author: Jid | None, cha
     chats = "chats.entity = ? AND" if where is not None else ""
     wanted = (
         "SELECT arrival FROM chats CROSS JOIN messages ON chat = chats.entity AND id = ? AND +place > 0"
-        f" WHERE {chats} 1{_OF_AUTHOR if by is not None else ''} LIMIT {_CANDIDATES}"
+        f" WHERE {chats} 1 = 1{_OF_AUTHOR if by is not None else ''} LIMIT {_CANDIDATES}"
     )
     values = (encodable(message_id), *(value for value in (where, by) if value is not None))
     rows = connection.execute(messages_query(wanted, "m.place"), values).fetchall()

@@ -42,7 +42,7 @@ from whatsapp_mcp.whereabouts import Whereabouts
 if TYPE_CHECKING:
     from whatsapp_mcp.models.events import EventKind, Events
 
-_NOT_STATUS: Final = f"IS NOT (SELECT entity FROM addresses WHERE jid = '{STATUS_BROADCAST}')"
+_NOT_STATUS: Final = f"IS DISTINCT FROM (SELECT entity FROM addresses WHERE jid = '{STATUS_BROADCAST}')"
 
 
 class StoreReader:

@@ -57,7 +57,7 @@ _MESSAGES: Final = (
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender"
     " JOIN entities AS author ON author.id = wire_sender.entity"
     " LEFT JOIN contacts ON contacts.entity = author.id"
-    " LEFT JOIN media ON media.arrival = m.arrival{joins} ORDER BY {order}"
+    " LEFT JOIN media ON media.arrival = m.arrival{joins}{order}"
 )
 
 CHATS: Final = (
@@ -77,7 +77,9 @@ CONTACTS: Final = (
 _FOR_EVER: Final = to_ms(FOR_EVER)
 
 
-def messages_query(page: str, order: str, *, more: str = "", joins: str = "", text_limit: int = TEXT_LIMIT) -> str:
+def messages_query(
+    page: str, order: str | None, *, more: str = "", joins: str = "", text_limit: int = TEXT_LIMIT
+) -> str:
     """The rows that ``messages_view`` takes.
 
     Args:
@@ -86,7 +88,8 @@ def messages_query(page: str, order: str, *, more: str = "", joins: str = "", te
         text_limit: characters of a message that are read.
     """
     text = f"substr(m.text, 1, {text_limit})"
-    return _MESSAGES.format(page=page, order=order, text=text, more=more, joins=joins)
+    ordered = f" ORDER BY {order}" if order is not None else ""
+    return _MESSAGES.format(page=page, order=ordered, text=text, more=more, joins=joins)
 
 
 def contact_view(row: Row) -> Contact:

@@ -24,11 +24,15 @@ class FoundPlaces(Protocol):
 class SearchTables(Protocol):
     """What messages are found by: a document (``store.search.index``) for each shown message, by its place."""
 
+    @property
+    def ascending(self) -> bool:
+        """Whether the documents of ``rebuild`` must come in the order of their places."""
+
     def change(self, connection: StoreConnection, changes: Iterable[tuple[int, str | None, str | None]]) -> None:
         """Place, the document that is there (None: there is none), the one that shall be; places ascend."""
 
     def rebuild(self, connection: StoreConnection, documents: Iterable[tuple[int, str]]) -> None:
-        """Forget everything, however broken it is, and hold these; places ascend. Within a transaction."""
+        """Forget everything, however broken it is, and hold these. Within a transaction."""
 
     def count(self, connection: StoreConnection) -> int:
         """How many documents there are."""

@@ -29,13 +29,14 @@ from whatsapp_mcp.store.write.visibility import Visibility
 from whatsapp_mcp.untrusted_text import encodable
 
 _LABELLED: Final = (
-    " ON CONFLICT DO UPDATE SET labelled = excluded.labelled, changed_at = excluded.changed_at"
-    " WHERE (excluded.changed_at, excluded.labelled) > (changed_at, labelled)"
+    " ON CONFLICT (chat, label) DO UPDATE SET labelled = excluded.labelled, changed_at = excluded.changed_at"
+    " WHERE (excluded.changed_at, excluded.labelled) > (chat_labels.changed_at, chat_labels.labelled)"
 )
 _LABEL: Final = (
-    "INSERT INTO labels VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET name = excluded.name, color = excluded.color,"
-    " deleted = excluded.deleted, changed_at = excluded.changed_at WHERE (excluded.changed_at, excluded.deleted,"
-    " excluded.name, excluded.color) > (changed_at, deleted, name, color)"
+    "INSERT INTO labels VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name,"
+    " color = excluded.color, deleted = excluded.deleted, changed_at = excluded.changed_at"
+    " WHERE (excluded.changed_at, excluded.deleted, excluded.name, excluded.color)"
+    " > (labels.changed_at, labels.deleted, labels.name, labels.color)"
 )
 _READ_BY_US: Final = (
     "INSERT INTO receipts (chat, message_id, sender, from_me, read_at) SELECT ?, ?, id, 1, ? FROM addresses"

@@ -63,7 +63,9 @@ class Derivation:
         self.derive(chat, message_id, now)
 
     def _await(self, chat: int, message_id: str) -> None:
-        added = self._connection.execute("INSERT OR IGNORE INTO awaited VALUES (?, ?)", (chat, message_id)).rowcount
+        added = self._connection.execute(
+            "INSERT INTO awaited VALUES (?, ?) ON CONFLICT DO NOTHING", (chat, message_id)
+        ).rowcount
         if self._awaited is not None:
             self._awaited += added
 
@@ -118,15 +120,15 @@ class Derivation:
 
     def _apply_revokes(self, held: Held, now: int) -> Held:
         found = self._connection.execute(
-            "SELECT revoked_at, author.entity, revoker.entity, by_admin AND NOT ?, revokes.sender FROM revokes"
+            "SELECT revoked_at, author.entity, revoker.entity, by_admin, revokes.sender FROM revokes"
             " JOIN addresses AS author ON author.id = revokes.author"
             " JOIN addresses AS revoker ON revoker.id = revokes.sender WHERE chat = ? AND message_id = ?",
-            (held.person, held.chat, held.id),
+            (held.chat, held.id),
         ).fetchall()
         counting = [
             (at, sender, by)
             for at, of, by, by_admin, sender in found
-            if is_author(held, of) and (by_admin or is_author(held, by))
+            if is_author(held, of) and ((by_admin and not held.person) or is_author(held, by))
         ]
         revoked_at, *revoker = min(counting, default=(held.revoked_at, 0, 0))
         if revoked_at == held.revoked_at:
@@ -150,18 +152,24 @@ class Derivation:
     def _apply_receipts(self, held: Held, now: int, *, is_first: bool) -> None:
         """``is_first``: of those of other people that have this id. Receipts of others are about our own message."""
         delivered, read, played, read_by_us = self._connection.execute(
-            "SELECT max(delivered_at IS NOT NULL AND NOT from_me), max(read_at IS NOT NULL AND NOT from_me),"
-            " max(played_at IS NOT NULL AND NOT from_me), max((read_at IS NOT NULL OR played_at IS NOT NULL)"
-            " AND from_me) FROM receipts WHERE chat = ? AND message_id = ?",
+            "SELECT max(CASE WHEN from_me = 0 THEN delivered_at END), max(CASE WHEN from_me = 0 THEN read_at END),"
+            " max(CASE WHEN from_me = 0 THEN played_at END),"
+            " max(CASE WHEN from_me = 1 THEN coalesce(read_at, played_at) END)"
+            " FROM receipts WHERE chat = ? AND message_id = ?",
             (held.chat, held.id),
         ).fetchone()
-        if read_by_us and (is_note(self._connection, held.arrival) if held.from_me else is_first):
+        if read_by_us is not None and (is_note(self._connection, held.arrival) if held.from_me else is_first):
             self._chats.unread.read(self._chats.get(held.chat, now), abs(held.place))
         if not held.from_me or not held.person:
             # In a group the receipts say who got and read it; there is no one status.
             return
-        reached = DeliveryStatus.PLAYED if played else DeliveryStatus.READ if read else DeliveryStatus.DELIVERED
-        if (played or read or delivered) and RANK[reached] > (held.status if held.status is not None else -1):
+        if played is not None:
+            reached = DeliveryStatus.PLAYED
+        else:
+            reached = DeliveryStatus.READ if read is not None else DeliveryStatus.DELIVERED
+        if (played, read, delivered) != (None, None, None) and RANK[reached] > (
+            held.status if held.status is not None else -1
+        ):
             update_message(self._connection, held.arrival, now, "status = ?", RANK[reached])
 
 

@@ -36,10 +36,13 @@ _DAY: Final = 24 * 60 * 60 * 1000
 _INSERT: Final = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _TOLD: Final = "SELECT 1 FROM events WHERE chat = ? AND message_id = ? AND kind = ?"
 _LAST_TO_GO: Final = (
-    "SELECT max(coalesce((SELECT arrival FROM events WHERE {which} ORDER BY arrival DESC LIMIT 1 OFFSET ?), 0),"
-    " coalesce((SELECT arrival FROM events WHERE {which} AND stored_at < ? ORDER BY arrival DESC LIMIT 1), 0))"
+    "SELECT coalesce((SELECT arrival FROM events WHERE {which} ORDER BY arrival DESC LIMIT 1 OFFSET ?), 0),"
+    " coalesce((SELECT arrival FROM events WHERE {which} AND stored_at < ? ORDER BY arrival DESC LIMIT 1), 0)"
 )
-_KEEP_MARK: Final = "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)"
+_KEEP_MARK: Final = (
+    "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+    " WHERE CAST(excluded.value AS BIGINT) > CAST(meta.value AS BIGINT)"
+)
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 MOVES: Final = ("UPDATE events SET chat = :kept WHERE chat = :gone",)
 """The chat ``gone`` is the chat ``kept``."""
@@ -115,10 +118,10 @@ class EventLog:
         self._new = 0
         for receipts, most in ((False, KEPT), (True, RECEIPTS_KEPT)):
             which = f"kind {'=' if receipts else '!='} '{EventKind.RECEIPT}'"
-            (last,) = self._connection.execute(_LAST_TO_GO.format(which=which), (most, now - DAYS * _DAY)).fetchone()
+            last = max(self._connection.execute(_LAST_TO_GO.format(which=which), (most, now - DAYS * _DAY)).fetchone())
             if last:
                 self._connection.execute(f"DELETE FROM events WHERE arrival <= ? AND {which}", (last,))
-                self._connection.execute(_KEEP_MARK, (PRUNED[receipts], last))
+                self._connection.execute(_KEEP_MARK, (PRUNED[receipts], str(last)))
 
 
 def _bounded(facts: Mapping[str, object]) -> dict[str, object]:

@@ -72,11 +72,11 @@ _MESSAGE: Final = (
     "SELECT m.id, wire_chat.jid, wire_sender.jid, m.from_me, m.text, m.raw,"
     " (SELECT message FROM media WHERE media.arrival = m.arrival),"
     " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind,"
-    f" m.extra ->> '$.{BROADCAST_LIST}', wire_sender.entity"
+    " m.extra, wire_sender.entity"
     " FROM chats CROSS JOIN messages AS m ON m.chat = chats.entity AND m.id = ?2"
     " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender WHERE {chats}"
-    " AND (?3 IS NULL OR wire_sender.entity = ?3)"
+    " AND (CAST(?3 AS BIGINT) IS NULL OR wire_sender.entity = ?3)"
 )
 
 
@@ -100,7 +100,7 @@ def find_message(
         InvalidArgument: there are several.
     """
     # Without a chat, one look into the index per chat.
-    chats = "chats.entity = ?1" if chat is not None else "?1 IS NULL"
+    chats = "chats.entity = ?1" if chat is not None else "CAST(?1 AS BIGINT) IS NULL"
     rows = connection.execute(_MESSAGE.format(chats=chats), (chat, message_id, author)).fetchall()
     if len(rows) > 1:
         raise InvalidArgument("message_id: several messages have this id", field="message_id")
@@ -123,9 +123,10 @@ def _stored(
     file: bytes | None,
     has_media: int,
     kind: str,
-    by_list: str | None,
+    extra: str | None,
     _author: int,
 ) -> StoredMessage:
+    by_list = load_extra(extra).get(BROADCAST_LIST)
     return StoredMessage(
         message_id,
         stored_jid(wire_chat),
@@ -136,7 +137,7 @@ def _stored(
         bool(has_media),
         is_placeholder=kind == MessageKind.UNDECRYPTABLE,
         file=file or raw or b"",
-        broadcast_list=stored_jid(by_list) if by_list else None,
+        broadcast_list=stored_jid(by_list) if isinstance(by_list, str) and by_list else None,
     )
 
 

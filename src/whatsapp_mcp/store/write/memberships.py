@@ -10,7 +10,9 @@ from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.identities import Identities
 
 _KNOWN: Final = "SELECT entity FROM chats JOIN entities ON entities.id = chats.entity WHERE entities.kind = 'group'"
-_LISTED: Final = "INSERT INTO meta VALUES ('groups_listed_at', ?) ON CONFLICT DO UPDATE SET value = excluded.value"
+_LISTED: Final = (
+    "INSERT INTO meta VALUES ('groups_listed_at', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
 
 
 class Memberships:
@@ -36,4 +38,4 @@ class Memberships:
             gone = int(group not in joined)
             if self._told.get(group, 0) <= change.asked_at and (row is None or row.gone != gone):
                 self._chats.get(group, now).gone = gone
-        self._connection.execute(_LISTED, (now,))
+        self._connection.execute(_LISTED, (str(now),))

@@ -88,7 +88,7 @@ class Messages:
             return
         held = find_held(self._connection, chat, change.id, sender)
         if held is None:  # the id is taken, by somebody else's message
-            self._connection.execute("INSERT OR IGNORE INTO shared_ids VALUES (?, ?)", (chat, change.id))
+            self._connection.execute("INSERT INTO shared_ids VALUES (?, ?) ON CONFLICT DO NOTHING", (chat, change.id))
             self._insert(change, wire_chat, sender, now, also=True)
             self._derivation.arrived(chat, change.id, timestamp, now, alone=False)
         elif held.is_placeholder and change.content.kind is not MessageKind.UNDECRYPTABLE:
@@ -152,7 +152,13 @@ class Messages:
             )
         if held.is_placeholder and change.content.extra:  # it could not be decrypted, and then was, and was lost
             said = (dump_extra(change.content.extra), change.content.view_once)
-            update_message(self._connection, held.arrival, now, "extra = ?, view_once = max(view_once, ?)", *said)
+            update_message(
+                self._connection,
+                held.arrival,
+                now,
+                "extra = ?, view_once = CASE WHEN ? = 1 THEN 1 ELSE view_once END",
+                *said,
+            )
         if held.kind == change.content.kind == MessageKind.CALL:
             held = self._call_ended(held, change.content, now)
         wire = _wire_forms(held, change, wire_chat, sender)
@@ -374,7 +380,7 @@ class Messages:
 
     def _note(self, arrival: int) -> None:
         """We wrote to ourselves, on another device."""
-        self._connection.execute("INSERT OR IGNORE INTO notes VALUES (?)", (arrival,))
+        self._connection.execute("INSERT INTO notes VALUES (?) ON CONFLICT DO NOTHING", (arrival,))
 
     def _insert_media(self, arrival: int, media: MediaInfo) -> str | None:
         """The file name as stored."""

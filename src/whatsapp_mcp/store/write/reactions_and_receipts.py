@@ -40,14 +40,15 @@ from whatsapp_mcp.store.write.statements import (
 )
 from whatsapp_mcp.untrusted_text import encodable
 
-_RECEIPT: Final = " ON CONFLICT DO UPDATE SET " + ", ".join(
-    f"{column} = coalesce(min({column}, excluded.{column}), {column}, excluded.{column})"
+_RECEIPT: Final = " ON CONFLICT (chat, message_id, sender, from_me) DO UPDATE SET " + ", ".join(
+    f"{column} = CASE WHEN excluded.{column} < receipts.{column} THEN excluded.{column}"
+    f" ELSE coalesce(receipts.{column}, excluded.{column}) END"
     for column in ("delivered_at", "read_at", "played_at")
 )
 
 MOVES: Final = (
-    "INSERT OR IGNORE INTO edits SELECT :kept, message_id, edited_at, sender, text, mentions, extra"
-    " FROM edits WHERE chat = :gone",
+    "INSERT INTO edits SELECT :kept, message_id, edited_at, sender, text, mentions, extra"
+    " FROM edits WHERE chat = :gone ON CONFLICT DO NOTHING",
     "INSERT INTO receipts SELECT :kept, message_id, sender, from_me, delivered_at, read_at, played_at FROM receipts"
     f" WHERE chat = :gone{_RECEIPT}",
 )
@@ -106,7 +107,8 @@ class ReactionsAndReceipts:
 
     def _edited(self, change: MessageEdited, chat: int, sender: Address, now: int) -> None:
         self._connection.execute(
-            "INSERT OR REPLACE INTO edits VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO edits VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat, message_id, edited_at, sender) DO UPDATE"
+            " SET text = excluded.text, mentions = excluded.mentions, extra = excluded.extra",
             (
                 chat,
                 change.message_id,

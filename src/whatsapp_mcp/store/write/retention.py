@@ -41,13 +41,13 @@ class RetentionPolicy:
     files are left, and no files that nobody knows of. While it raises StoreError, the messages stay too."""
 
 
-_STARRED: Final = "SELECT 1 FROM stars WHERE stars.chat = {0}.chat AND stars.message_id = {0}.{1} AND stars.starred"
+_STARRED: Final = "SELECT 1 FROM stars WHERE stars.chat = {0}.chat AND stars.message_id = {0}.{1} AND stars.starred = 1"
 _STARRED_ITSELF: Final = f"{_STARRED.format('m', 'id')} AND stars.{BY_AUTHOR.format('author.entity')}"
 _OLD: Final = (
     HELD.format(
-        messages="chats CROSS JOIN messages AS m INDEXED BY messages_chat",
+        messages="chats CROSS JOIN messages AS m INDEXED BY messages_chat ON m.chat = chats.entity",
         # Hidden messages have their place with a minus sign.
-        where="chats.entity >= ?1 AND m.chat = chats.entity AND m.place > -?2 AND m.place < ?2",
+        where="chats.entity >= ?1 AND m.place > -?2 AND m.place < ?2",
     )
     + f" AND NOT EXISTS ({_STARRED_ITSELF}) ORDER BY chats.entity, m.place LIMIT ?3"
 )
@@ -58,7 +58,7 @@ _IS_OLD: Final = {
     "edits": "edited_at < :limit",
     "revokes": "revoked_at < :limit",
     "reactions": "reacted_at < :limit",
-    "receipts": "max(coalesce(delivered_at, 0), coalesce(read_at, 0), coalesce(played_at, 0)) < :limit",
+    "receipts": " AND ".join(f"coalesce({at}, 0) < :limit" for at in ("delivered_at", "read_at", "played_at")),
     "votes": "voted_at < :limit",
     "deletions": "deleted_at < :limit",
     "poll_options": "added_at < :limit",
@@ -74,7 +74,7 @@ _IS_OLD: Final = {
         " AND said.message_id = awaited.message_id)"
         for table in _WAITING
     ),
-    "shared_ids": "1",
+    "shared_ids": "1 = 1",
 }
 """Each table that names a message, and when a row of it is too old."""
 _NEXT: Final = (
@@ -126,7 +126,7 @@ class Retention:
 
     def _is_starred(self, chat: int, message_id: str, author: int) -> bool:
         starred = (
-            "SELECT 1 FROM stars WHERE chat = ? AND message_id = ? AND starred"
+            "SELECT 1 FROM stars WHERE chat = ? AND message_id = ? AND starred = 1"
             f" AND ({BY_AUTHOR.format('?')} OR author = {NOBODY})"
         )
         return self._connection.execute(starred, (chat, message_id, author)).fetchone() is not None

@@ -23,7 +23,8 @@ AT_ONCE: Final = 200
 _KEEP: Final = (
     "INSERT INTO sealed (chat, message_id, author, sender, id, wire_chat, from_me, from_history, sent_at, due, raw)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)"
-    " ON CONFLICT DO UPDATE SET due = 1, raw = excluded.raw, from_history = min(from_history, excluded.from_history)"
+    " ON CONFLICT (chat, message_id, sender, id) DO UPDATE SET due = 1, raw = excluded.raw, from_history = CASE"
+    " WHEN excluded.from_history < sealed.from_history THEN excluded.from_history ELSE sealed.from_history END"
 )
 _DUE: Final = (
     "SELECT sealed.number, sealed.id, message_id, chat, wire_chat.jid, sender.jid, sender.entity, author.jid,"
@@ -39,7 +40,9 @@ _OF_PERSON: Final = (
 )
 MOVES: Final = (
     "UPDATE sealed SET due = 1 WHERE chat IN (:kept, :gone)",
-    "UPDATE OR REPLACE sealed SET chat = :kept WHERE chat = :gone",
+    "DELETE FROM sealed WHERE chat = :kept AND EXISTS (SELECT 1 FROM sealed AS other WHERE other.chat = :gone"
+    " AND other.message_id = sealed.message_id AND other.sender = sealed.sender AND other.id = sealed.id)",
+    "UPDATE sealed SET chat = :kept WHERE chat = :gone",
 )
 """The chat ``gone`` is the chat ``kept``."""
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from whatsapp_mcp.store.database import StoreConnection
+from whatsapp_mcp.store.rows import ARRIVAL_MASK
 from whatsapp_mcp.store.search.index import SHOWN_ROWS, documents
 from whatsapp_mcp.store.search.tables import SearchTables
 from whatsapp_mcp.waiting import waits_for
+
+_AT_ONCE: Final = 5000
+"""Rows that are read at once where they have no order to come in."""
 
 
 class _Pending(NamedTuple):
@@ -66,10 +70,20 @@ class SearchIndex:
         with waits_for("making the search index", total=total, unit="messages") as wait:
 
             def noted() -> Iterator[tuple[int, str]]:
-                rows = self._connection.execute(f"{SHOWN_ROWS} ORDER BY m.place")
-                for count, row in enumerate(documents(rows)):
+                for count, row in enumerate(documents(self._rows())):
                     wait.done = count
                     yield row
 
             self._tables.rebuild(self._connection, noted())
         return self._tables.count(self._connection)
+
+    def _rows(self) -> Iterator[Any]:
+        """Never all at once: there may be millions."""
+        if self._tables.ascending:
+            yield from self._connection.execute(f"{SHOWN_ROWS} ORDER BY m.place")
+            return
+        arrival = 0
+        some = f"{SHOWN_ROWS} AND m.arrival > ? ORDER BY m.arrival LIMIT {_AT_ONCE}"
+        while rows := self._connection.execute(some, (arrival,)).fetchall():
+            yield from rows
+            arrival = rows[-1]["place"] & ARRIVAL_MASK

@@ -27,8 +27,15 @@ class Statements:
     table: str
     columns: str
     """Those after chat, message_id and author, in their order."""
-    merge: str
-    """``ON CONFLICT`` clause: what counts of two statements of one person about one message."""
+    key: str
+    """Those of them that with chat, message_id and author name one statement."""
+    counts: str
+    """What counts of two statements of one person about one message: assignments, and where they are made."""
+
+    @property
+    def merge(self) -> str:
+        key = f"chat, message_id, author{', ' if self.key else ''}{self.key}"
+        return f"ON CONFLICT ({key}) DO UPDATE SET {self.counts}"
 
     @property
     def insert(self) -> str:
@@ -59,67 +66,78 @@ class Statements:
 REVOKES: Final = Statements(
     "revokes",
     "sender, by_admin, revoked_at",
-    "ON CONFLICT DO UPDATE SET revoked_at = min(revoked_at, excluded.revoked_at)",
+    "sender, by_admin",
+    "revoked_at = excluded.revoked_at WHERE excluded.revoked_at < revokes.revoked_at",
 )
 REACTIONS: Final = Statements(
     "reactions",
     "sender, emoji, from_me, reacted_at",
-    "ON CONFLICT DO UPDATE SET emoji = excluded.emoji, from_me = excluded.from_me, reacted_at = excluded.reacted_at"
-    " WHERE excluded.reacted_at >= reacted_at"
-    " AND (excluded.emoji, excluded.from_me, excluded.reacted_at) IS NOT (emoji, from_me, reacted_at)",
+    "sender",
+    "emoji = excluded.emoji, from_me = excluded.from_me, reacted_at = excluded.reacted_at"
+    " WHERE excluded.reacted_at >= reactions.reacted_at"
+    " AND (excluded.emoji, excluded.from_me, excluded.reacted_at)"
+    " IS DISTINCT FROM (reactions.emoji, reactions.from_me, reactions.reacted_at)",
 )
 VOTES: Final = Statements(
     "votes",
     "voter, options, voted_at",
-    "ON CONFLICT DO UPDATE SET options = excluded.options, voted_at = excluded.voted_at"
-    " WHERE (excluded.voted_at, excluded.options) > (voted_at, options)",
+    "voter",
+    "options = excluded.options, voted_at = excluded.voted_at"
+    " WHERE (excluded.voted_at, excluded.options) > (votes.voted_at, votes.options)",
 )
 STARS: Final = Statements(
     "stars",
     "starred, changed_at",
-    "ON CONFLICT DO UPDATE SET starred = excluded.starred, changed_at = excluded.changed_at"
-    " WHERE (excluded.changed_at, excluded.starred) > (changed_at, starred)",
+    "",
+    "starred = excluded.starred, changed_at = excluded.changed_at"
+    " WHERE (excluded.changed_at, excluded.starred) > (stars.changed_at, stars.starred)",
 )
 DELETIONS: Final = Statements(
     "deletions",
     "deleted_at",
-    "ON CONFLICT DO UPDATE SET deleted_at = min(deleted_at, excluded.deleted_at)",
+    "",
+    "deleted_at = excluded.deleted_at WHERE excluded.deleted_at < deletions.deleted_at",
 )
 MESSAGE_LABELS: Final = Statements(
     "message_labels",
     "label, labelled, changed_at",
-    "ON CONFLICT DO UPDATE SET labelled = excluded.labelled, changed_at = excluded.changed_at"
-    " WHERE (excluded.changed_at, excluded.labelled) > (changed_at, labelled)",
+    "label",
+    "labelled = excluded.labelled, changed_at = excluded.changed_at"
+    " WHERE (excluded.changed_at, excluded.labelled) > (message_labels.changed_at, message_labels.labelled)",
 )
 POLL_OPTIONS: Final = Statements(
     "poll_options",
     "sender, option, added_at",
-    "ON CONFLICT DO UPDATE SET added_at = excluded.added_at WHERE excluded.added_at < added_at",
+    "sender, option",
+    "added_at = excluded.added_at WHERE excluded.added_at < poll_options.added_at",
 )
 ANSWERS: Final = Statements(
     "answers",
     "sender, answer, guests, answered_at",
-    "ON CONFLICT DO UPDATE SET answer = excluded.answer, guests = excluded.guests, answered_at = excluded.answered_at"
-    " WHERE (excluded.answered_at, excluded.answer) > (answered_at, answer)",
+    "sender",
+    "answer = excluded.answer, guests = excluded.guests, answered_at = excluded.answered_at"
+    " WHERE (excluded.answered_at, excluded.answer) > (answers.answered_at, answers.answer)",
 )
 # One state of the message, whoever of the chat changes it; of two changes of one moment always the same one counts.
 PINS: Final = Statements(
     "pins",
     "sender, pinned, until, pinned_at",
-    "ON CONFLICT DO UPDATE SET sender = excluded.sender, pinned = excluded.pinned, until = excluded.until,"
+    "",
+    "sender = excluded.sender, pinned = excluded.pinned, until = excluded.until,"
     " pinned_at = excluded.pinned_at WHERE (excluded.pinned_at, excluded.pinned, excluded.sender)"
-    " > (pinned_at, pinned, sender)",
+    " > (pins.pinned_at, pins.pinned, pins.sender)",
 )
 KEEPS: Final = Statements(
     "keeps",
     "sender, kept, kept_at",
-    "ON CONFLICT DO UPDATE SET sender = excluded.sender, kept = excluded.kept, kept_at = excluded.kept_at"
-    " WHERE (excluded.kept_at, excluded.kept, excluded.sender) > (kept_at, kept, sender)",
+    "",
+    "sender = excluded.sender, kept = excluded.kept, kept_at = excluded.kept_at"
+    " WHERE (excluded.kept_at, excluded.kept, excluded.sender) > (keeps.kept_at, keeps.kept, keeps.sender)",
 )
 ALL: Final = (REVOKES, REACTIONS, VOTES, STARS, DELETIONS, MESSAGE_LABELS, POLL_OPTIONS, ANSWERS, PINS, KEEPS)
 
 _HERE: Final = (
-    "SELECT m.sender, addresses.entity, chat.kind = 'person' AND m.from_me FROM messages AS m"
+    "SELECT m.sender, addresses.entity, chat.kind = 'person' AND m.from_me = 1 FROM messages AS m"
     " CROSS JOIN addresses ON addresses.id = m.sender CROSS JOIN entities AS chat ON chat.id = m.chat"
     " WHERE m.chat = ? AND m.id = ? ORDER BY m.arrival"
 )

@@ -28,7 +28,7 @@ _MOVES: Final = (
     *sealed.MOVES,
     *event_log.MOVES,
     *(
-        f"INSERT OR IGNORE INTO {table} SELECT :kept, message_id FROM {table} WHERE chat = :gone"
+        f"INSERT INTO {table} SELECT :kept, message_id FROM {table} WHERE chat = :gone ON CONFLICT DO NOTHING"
         for table in ("awaited", "shared_ids")
     ),
 )
@@ -42,8 +42,8 @@ _IN_BOTH: Final = (
     " WHERE one.chat = :gone"
 )
 _SHARED: Final = (
-    "INSERT OR IGNORE INTO shared_ids SELECT chat, id FROM messages WHERE chat = ? AND id = ?"
-    " GROUP BY chat, id HAVING count(*) > 1"
+    "INSERT INTO shared_ids SELECT chat, id FROM messages WHERE chat = ? AND id = ?"
+    " GROUP BY chat, id HAVING count(*) > 1 ON CONFLICT DO NOTHING"
 )
 _ADDRESSES: Final = "(SELECT id FROM addresses WHERE entity = {})"
 _TWO_OF_ONE: Final = (

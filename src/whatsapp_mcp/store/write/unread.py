@@ -14,7 +14,7 @@ from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, place_ceiling, place_floor
 from whatsapp_mcp.store.write.chat_row import ChatRow
 
-_ADD: Final = "INSERT OR IGNORE INTO unread (arrival, chat, place) VALUES (?, ?, ?)"
+_ADD: Final = "INSERT INTO unread (arrival, chat, place) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _READ: Final = "DELETE FROM unread WHERE chat = ? AND place <= ?"
 _WRITTEN: Final = f"kind != '{MessageKind.NOTICE}'"
 """What happened to a group is nothing to read."""
@@ -24,9 +24,9 @@ _FIRST_READ: Final = (  # the newest message of others after so many of them
     " ORDER BY place DESC LIMIT 1 OFFSET ?"
 )
 _ADD_BETWEEN: Final = (
-    "INSERT OR IGNORE INTO unread (arrival, chat, place) SELECT arrival, chat, place FROM messages"
+    "INSERT INTO unread (arrival, chat, place) SELECT arrival, chat, place FROM messages"
     " INDEXED BY messages_chat WHERE chat = ? AND place > ? AND place <= ? AND from_me = 0"
-    f" AND {_WRITTEN}"
+    f" AND {_WRITTEN} ON CONFLICT DO NOTHING"
 )
 _NEWEST: Final = "SELECT max(place) FROM messages INDEXED BY messages_chat WHERE chat = ? AND place BETWEEN ? AND ?"
 _NEWEST_OF_HISTORY: Final = (

@@ -19,7 +19,7 @@ _AT_ONCE: Final = 5000
 """Messages of a cleared chat that are worked on at a time, so that memory stays bounded."""
 
 # A star that was put on or taken off after the clearing shows that the message was still there then.
-_STAR_KEEPS: Final = "starred OR changed_at > ?"
+_STAR_KEEPS: Final = "starred = 1 OR changed_at > ?"
 _CLEARED: Final = (
     HELD.format(
         messages="messages AS m INDEXED BY messages_chat",

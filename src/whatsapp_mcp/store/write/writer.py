@@ -246,7 +246,7 @@ class StoreWriter:
         """Whether somebody else got this message of ours, which may not be stored."""
         with self._lock, self._database.errors():
             row = self._connection.execute(
-                "SELECT 1 FROM receipts WHERE chat = ? AND message_id = ? AND NOT from_me LIMIT 1",
+                "SELECT 1 FROM receipts WHERE chat = ? AND message_id = ? AND from_me = 0 LIMIT 1",
                 (find_entity(self._connection, chat), encodable(message_id)),
             ).fetchone()
             return row is not None
@@ -511,5 +511,5 @@ class StoreWriter:
 
     def _set_meta(self, key: str, value: str | int) -> None:
         self._connection.execute(
-            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (key, value)
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, str(value))
         )

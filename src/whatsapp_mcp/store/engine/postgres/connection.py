@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 import psycopg
 from psycopg.abc import Buffer
+from psycopg.adapt import Loader
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
+from whatsapp_mcp.postgres import for_psycopg
 from whatsapp_mcp.store.database import Cursor, Engine, Parameters, Restriction
 from whatsapp_mcp.store.engine.postgres.translation import translated
 from whatsapp_mcp.whereabouts import PostgresSchema
 
-CONNECT_TIMEOUT: Final = 10
-"""Seconds."""
+_ALIVE: Final = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+"""Seconds, and milliseconds: a host that is gone says nothing, so the system asks after it."""
 STATEMENT_TIMEOUT: Final = 30_000
 """Milliseconds that one statement may take, where somebody waits for it."""
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
@@ -28,17 +30,32 @@ class _TextDumper(StrDumper):
         return super().dump(obj.replace("\0", REPLACEMENT) if "\0" in obj else obj)
 
 
+class _FlagDumper(Int8Dumper):
+    """Flags are numbers, as in SQLite."""
+
+    def dump(self, obj: bool) -> Buffer | None:
+        return super().dump(int(obj))
+
+
+class _WholeLoader(Loader):
+    """Sums of numbers are numbers; there are no fractions in the store."""
+
+    def load(self, data: Buffer) -> int:
+        return int(bytes(data))
+
+
 class PostgresRow(tuple[Any, ...]):
     """By index and by name, as ``sqlite3.Row``."""
 
     __slots__ = ()
+    columns: ClassVar[tuple[str, ...]] = ()
     names: ClassVar[dict[str, int]] = {}
 
     def __getitem__(self, key: Any, /) -> Any:
         return tuple.__getitem__(self, self.names[key] if isinstance(key, str) else key)
 
     def keys(self) -> list[str]:
-        return list(self.names)
+        return list(self.columns)
 
 
 _kinds: dict[tuple[str, ...], type[PostgresRow]] = {}
@@ -49,7 +66,9 @@ def _rows(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], PostgresRow]
     kind = _kinds.get(columns)
     if kind is None:
         names = {name: index for index, name in reversed(list(enumerate(columns)))}
-        kind = _kinds[columns] = type("PostgresRow", (PostgresRow,), {"__slots__": (), "names": names})
+        kind = _kinds[columns] = type(
+            "PostgresRow", (PostgresRow,), {"__slots__": (), "columns": columns, "names": names}
+        )
     return kind
 
 
@@ -58,9 +77,8 @@ class PostgresConnection:
 
     engine: ClassVar[Engine] = "postgres"
 
-    def __init__(self, where: PostgresSchema, *, named: str, statement_timeout: int = STATEMENT_TIMEOUT) -> None:
-        """``named``: what the database's administrator sees of it.
-
+    def __init__(self, where: PostgresSchema, *, statement_timeout: int = STATEMENT_TIMEOUT) -> None:
+        """
         Raises:
             psycopg.Error: the database cannot be reached, or refuses.
         """
@@ -70,33 +88,24 @@ class PostgresConnection:
         """Which store it was that it saw first: the number of one of its tables."""
         self.state: int | None = None
         """Of a connection that only reads: which state of the store it saw last."""
-        self._settings = (named, statement_timeout)
+        self._timeout = statement_timeout
         self._raw = self._connected()
 
     def _connected(self) -> psycopg.Connection[PostgresRow]:
-        named, timeout = self._settings
+        parameters = for_psycopg(self.where)
+        parameters["options"] += f" -c statement_timeout={self._timeout}"
         raw: psycopg.Connection[PostgresRow] = psycopg.connect(
-            self.where.url,
+            **cast("dict[str, Any]", _ALIVE | parameters),
             autocommit=True,
-            connect_timeout=CONNECT_TIMEOUT,
-            application_name=named,
             client_encoding="utf8",
             cursor_factory=psycopg.RawCursor,
             row_factory=_rows,
-            # A host that is gone says nothing: the system asks after it.
-            keepalives_idle=30,
-            keepalives_interval=10,
-            keepalives_count=3,
-            tcp_user_timeout=30_000,
         )
         # One type for each kind of value, whatever its size: a statement is prepared once.
         raw.adapters.register_dumper(int, Int8Dumper)
+        raw.adapters.register_dumper(bool, _FlagDumper)
         raw.adapters.register_dumper(str, _TextDumper)
-        try:
-            raw.execute(f'SET search_path = "{self.where.schema}"; SET statement_timeout = {timeout}'.encode())
-        except BaseException:
-            raw.close()
-            raise
+        raw.adapters.register_loader("numeric", _WholeLoader)
         return raw
 
     @property

@@ -21,11 +21,13 @@ class VectorExpression:
     values: tuple[str, ...]
 
 
-def expression(asked: Sought, tags: Sequence[str] = ()) -> VectorExpression:
-    """``tags``: one of these is wanted, too."""
+def expression(asked: Sought, tags: Sequence[str] = (), *, all_whole: bool) -> VectorExpression:
+    """``tags``: one of these is wanted, too. ``all_whole``: there is no document that is not wholly in its vector."""
     wanted = [*asked.wanted, tuple(map(Phrase, tags))] if tags else [*asked.wanted]
-    found = [" | ".join(map(_wanted, phrases)) for phrases in wanted]
+    found = [" | ".join(_wanted(phrase, all_whole=all_whole) for phrase in phrases) for phrases in wanted]
     found += map(_unwanted, asked.unwanted)
+    if all_whole:
+        return VectorExpression(_all_of(found), "", ())
     texts = [group for group in asked.wanted if not all(is_tag(phrase.words) for phrase in group)]
     conditions = [_occurs(group) for group in texts]
     if asked.unwanted:
@@ -34,13 +36,17 @@ def expression(asked: Sought, tags: Sequence[str] = ()) -> VectorExpression:
     # The words of a long document are all in its vector: only how they stand is not.
     looked_at = LONG if any(map(_is_more_than_words, (p for g in (*texts, asked.unwanted) for p in g))) else VAST
     condition = f"(kept < {looked_at} OR {' AND '.join(conditions)})" if conditions else ""
-    return VectorExpression(" & ".join(f"({one})" for one in found), condition, tuple(values) if condition else ())
+    return VectorExpression(_all_of(found), condition, tuple(values) if condition else ())
 
 
-def _wanted(phrase: Phrase) -> str:
-    if is_tag(phrase.words):
-        return quoted(phrase.words)
+def _all_of(conditions: Sequence[str]) -> str:
+    return " & ".join(f"({condition})" for condition in conditions)
+
+
+def _wanted(phrase: Phrase, *, all_whole: bool) -> str:
     words = _words(phrase)
+    if all_whole or is_tag(phrase.words):
+        return words
     if " " in phrase.words:
         words = f"{words} | {quoted(LONG_TAG)} & {_words(phrase, ' & ')}"
     return f"{words} | {quoted(VAST_TAG)}"

@@ -63,7 +63,7 @@ class SchemaSnapshots:
             connection.close()
 
     def _opened(self) -> PostgresConnection | None:
-        connection = PostgresConnection(self._where, named="whatsapp-mcp reading")
+        connection = PostgresConnection(self._where)
         try:
             connection.tables = table_number(connection, self._where)
             version = schema_version(connection, self._where)

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.engine.postgres.expression import expression
-from whatsapp_mcp.store.engine.postgres.vector import PERIODS, search_row, time_tag
+from whatsapp_mcp.store.engine.postgres.vector import PERIODS, WHOLE, search_row, time_tag
 from whatsapp_mcp.store.engine.postgres.verifying import index_fault
 from whatsapp_mcp.store.search.index import OWN, chat_tag
 from whatsapp_mcp.store.search.query import Filters, Phrase, Query, Sought
@@ -53,6 +53,7 @@ _INDEXES: Final = (
     # What is only noted at first is gone through by each search: no more of it than takes a millisecond.
     f"CREATE INDEX message_search_words ON {_TABLE} USING gin (document) WITH (gin_pending_list_limit = 256)",
     f"CREATE INDEX message_search_sample ON {_TABLE} USING gin (document) WITH (fastupdate = off) WHERE {_SAMPLED}",
+    f"CREATE INDEX message_search_kept ON {_TABLE} (kept) WHERE kept > {WHOLE}",
 )
 SEARCH_TABLES: Final = (_ROWS.format(table=_TABLE), *_INDEXES)
 """What makes it."""
@@ -67,6 +68,7 @@ _PLAN: Final = (
     " set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true),"
     " set_config('work_mem', '32MB', true)"
 )
+_ALL_WHOLE: Final = f"SELECT NOT EXISTS (SELECT 1 FROM main.{_TABLE} WHERE kept > {WHOLE})"
 # On a restricted connection, a view stands for the table: the conditions on the chat say the same, and cost less.
 # The sum keeps the planner from the index of the places.
 _FOUND: Final = (
@@ -127,50 +129,53 @@ class _Matching:
         self, connection: StoreConnection, limit: int, *, offset: int = 0, before: int | None = None
     ) -> list[int]:
         within, wanted = self.span.below(before), limit + offset
-        connection.execute(_PLAN)
-        return self._found(connection, within, wanted, self._sample(connection, within))[offset:]
+        look = _Look(connection, self)
+        return look.found(within, wanted, look.sample(within))[offset:]
 
     def count(self, connection: StoreConnection, most: int) -> int:
         """Up to ``most``; as many as that where the sample leaves no doubt."""
-        connection.execute(_PLAN)
-        sample = self._sample(connection, self.span)
+        look = _Look(connection, self)
+        sample = look.sample(self.span)
         if len(sample) * _SAMPLE > most * _BEYOND_DOUBT:
             return most
-        return len(self._found(connection, self.span, most, sample))
+        return len(look.found(self.span, most, sample))
 
-    def _found(self, connection: StoreConnection, within: _Range, wanted: int, sample: Sequence[int]) -> list[int]:
+
+class _Look:
+    """For what is sought, over one connection, within its transaction."""
+
+    def __init__(self, connection: StoreConnection, matching: _Matching) -> None:
+        connection.execute(_PLAN)
+        self._connection = connection
+        self._asked, self._chats = matching.asked, matching.chats
+        self._all_whole = bool(connection.execute(_ALL_WHOLE).fetchone()[0])
+
+    def found(self, within: _Range, wanted: int, sample: Sequence[int]) -> list[int]:
         if len(sample) <= _FEW:
-            return self._newest(connection, within, wanted)
+            return self._newest(within, wanted)
         found: list[int] = []
         looked = wanted // _SAMPLE * 3 // 2 + _MORE
         while len(found) < wanted and within.lowest <= within.highest:
             lowest = sample[looked] if looked < len(sample) else within.lowest
-            found += self._newest(connection, _Range(lowest, within.highest), wanted - len(found))
+            found += self._newest(_Range(lowest, within.highest), wanted - len(found))
             within, looked = _Range(within.lowest, lowest - 1), looked * 2 + 1
         return found
 
-    def _sample(self, connection: StoreConnection, within: _Range) -> list[int]:
-        return self._newest(connection, within, _FEW_LOOKED_AT, sampled=True)
+    def sample(self, within: _Range) -> list[int]:
+        return self._newest(within, _FEW_LOOKED_AT, sampled=True)
 
-    def _newest(self, connection: StoreConnection, within: _Range, limit: int, *, sampled: bool = False) -> list[int]:
-        tags = [] if sampled or within == _ALWAYS else _tags_of_time(connection, within)
-        asked = self.asked
+    def _newest(self, within: _Range, limit: int, *, sampled: bool = False) -> list[int]:
+        tags = [] if sampled or within == _ALWAYS else _tags_of_time(self._connection, within)
+        asked, chats = self._asked, self._chats.conditions()
         if not asked.wanted and not tags:
-            asked = asked._replace(wanted=(tuple(Phrase(chat_tag(chat)) for chat in self.chats.among or ()),))
-        said = expression(asked, tags)
-        conditions: list[tuple[str, Any]] = self.chats.conditions()
-        sql = _FOUND.format(
-            conditions="".join(
-                f" AND {condition}"
-                for condition in (
-                    *([_SAMPLED] if sampled else []),
-                    *([said.condition] if said.condition else []),
-                    *(condition for condition, _ in conditions),
-                )
-            )
-        )
-        values = (said.tsquery, *within, *said.values, *(value for _, value in conditions), limit)
-        return [place for (place,) in connection.execute(sql, values)]
+            asked = asked._replace(wanted=(tuple(Phrase(chat_tag(chat)) for chat in self._chats.among or ()),))
+        said = expression(asked, tags, all_whole=self._all_whole)
+        conditions = [_SAMPLED] if sampled else []
+        conditions += [said.condition] if said.condition else []
+        conditions += [condition for condition, _ in chats]
+        sql = _FOUND.format(conditions="".join(f" AND {condition}" for condition in conditions))
+        values = (said.tsquery, *within, *said.values, *(value for _, value in chats), limit)
+        return [place for (place,) in self._connection.execute(sql, values)]
 
 
 def _tags_of_time(connection: StoreConnection, within: _Range) -> list[str]:
@@ -204,6 +209,8 @@ class _OfAll:
 
 
 class VectorTables:
+    ascending = False
+
     def change(self, connection: StoreConnection, changes: Iterable[tuple[int, str | None, str | None]]) -> None:
         changes = [*changes]
         if gone := [place for place, old, _ in changes if old]:
@@ -218,7 +225,9 @@ class VectorTables:
         rows = iter(documents)
         while some := [*islice(rows, _AT_ONCE)]:
             _insert(connection, new, some)
-        connection.execute("SELECT set_config('maintenance_work_mem', '128MB', true)")
+        connection.execute(
+            "SELECT set_config('maintenance_work_mem', '128MB', true), set_config('statement_timeout', '0', true)"
+        )
         connection.execute(f"DROP TABLE IF EXISTS {_TABLE}")
         connection.execute(f"ALTER TABLE {new} RENAME TO {_TABLE}")
         for statement in _INDEXES:

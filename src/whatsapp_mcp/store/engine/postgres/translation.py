@@ -17,6 +17,7 @@ _TOKENS: Final = re.compile(
     r"|\?(?P<number>\d*)"
     r"|:(?P<name>[a-z_]\w*)"
     r"|(?P<hint>\s+INDEXED\s+BY\s+\w+)"
+    r"|(?P<none>\b(?:NOT\s+)?IN\s*\(\s*\))"
     r"|(?P<order>\bCROSS\s+JOIN\b)"
     r"|\b(?P<schema>main|temp)\."
     r"|\b(?P<function>instr|group_concat)(?=\()"
@@ -52,6 +53,8 @@ def translated(sql: str, schema: str) -> Translated:
                 return f"${names.setdefault(found['name'], len(names) + 1)}"
             case "hint":
                 return ""
+            case "none":
+                return "<> ALL ('{}')" if found["none"].upper().startswith("NOT") else "= ANY ('{}')"
             case "order":
                 return "JOIN"
             case "schema":

@@ -28,8 +28,8 @@ _LAST_POSITION: Final = 16_382
 """PostgreSQL makes 16,383 of whatever is higher."""
 _VECTOR_BYTES: Final = 1_000_000
 
-PERIODS: Final = tuple(ARRIVAL_BITS + bits for bits in (14, 18, 22))
-"""Bits of a place that the tags of its time leave out: periods of 4.5 hours, three days, seven weeks."""
+PERIODS: Final = tuple(ARRIVAL_BITS + bits for bits in (15, 18, 20, 22))
+"""Bits of a place that the tags of its time leave out: periods of nine hours, three days, twelve days, seven weeks."""
 
 
 class SearchRow(NamedTuple):

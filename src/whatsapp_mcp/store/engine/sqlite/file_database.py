@@ -7,9 +7,18 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from whatsapp_mcp.store.database import Readable, Snapshots, StoreConnection
-from whatsapp_mcp.store.engine.sqlite.files import check_room, open_for_writing, store_errors
+from whatsapp_mcp.store.engine.sqlite.files import (
+    archive_store,
+    check_room,
+    check_space,
+    journal_path,
+    open_for_writing,
+    remove_store,
+    store_errors,
+)
 from whatsapp_mcp.store.engine.sqlite.snapshots import ReadConnections
 from whatsapp_mcp.store.engine.sqlite.stored_version import schema_version
+from whatsapp_mcp.store.journal import EventJournal, Journal
 
 
 class FileDatabase:
@@ -52,6 +61,24 @@ class FileDatabase:
 
     def schema_version(self, connection: StoreConnection) -> int:
         return schema_version(connection, self.where)
+
+    def journal(self) -> EventJournal:
+        return Journal(journal_path(self.where))
+
+    def exists(self) -> bool:
+        return self.where.exists()
+
+    def archive(self, suffix: str) -> Path | None:
+        return archive_store(self.where, suffix)
+
+    def remove(self) -> None:
+        remove_store(self.where)
+
+    def check_space(self) -> None:
+        check_space(self.where)
+
+    def reads_once(self, connection: StoreConnection) -> None:
+        connection.execute("PRAGMA mmap_size = 0")
 
     def size(self) -> int:
         parts = (self.where, self.where.with_name(f"{self.where.name}-wal"))

@@ -48,6 +48,8 @@ class _Source:
 
 
 class FtsTables:
+    ascending = True
+
     def change(self, connection: StoreConnection, changes: Iterable[tuple[int, str | None, str | None]]) -> None:
         execute = connection.execute
         for place, old, new in changes:
