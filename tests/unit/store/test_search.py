@@ -439,8 +439,9 @@ def test_words_beyond_the_limit_are_left_out() -> None:
 
 def test_the_index_can_be_made_anew(texts: Store) -> None:
     texts.apply([edit("M0", 50, "nothing here"), revoke("M1", 50)])
-    emptied = "INSERT INTO message_search (message_search) VALUES ('delete-all')"
-    texts.writer._connection.execute(emptied if isinstance(texts.where, Path) else "DELETE FROM message_search")
+    in_a_file = isinstance(texts.where, Path)
+    all_gone = "INSERT INTO message_search (message_search) VALUES ('delete-all')"
+    texts.writer._connection.execute(all_gone if in_a_file else "DELETE FROM message_search")
     assert texts.texts(ANA, "friday") == texts.texts(ANA, "strasse") == []
     texts.writer.rebuild_search()
     assert texts.texts(ANA, "strasse") == [TEXTS[2]]
