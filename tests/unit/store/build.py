@@ -19,6 +19,7 @@ from whatsapp_mcp.models.changes import (
 )
 from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind, Quote
 from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
+from whatsapp_mcp.store.engine.choice import search_tables
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.write.retention import RetentionPolicy
 from whatsapp_mcp.store.write.writer import StoreWriter
@@ -80,6 +81,7 @@ class Store:
         for table, column, target in _REFERENCES:
             orphans = f"SELECT count(*) FROM {table} WHERE {column} NOT IN (SELECT id FROM {target})"
             assert (table, column, execute(orphans).fetchone()[0]) == (table, column, 0)
+        assert search_tables(self.writer._connection).fault(self.writer._connection) is None
 
     def texts(self, chat: Jid, search: str | None = None) -> list[str]:
         """Texts of a chat, newest first."""
