@@ -113,6 +113,31 @@ def rename_schema(where: PostgresSchema, new: PostgresSchema) -> None:
             connection.execute(f'ALTER SCHEMA "{where.schema}" RENAME TO "{new.schema}"')
 
 
+def schema_exists(where: PostgresSchema) -> bool:
+    """Raises StoreError."""
+    with errors_of(where), connected(where) as connection:
+        return connection.execute(_SCHEMA, (where.schema,)).fetchone() is not None
+
+
+def tables_with_rows(where: PostgresSchema) -> list[str]:
+    """Names of tables that hold something. Raises StoreError."""
+    with errors_of(where), connected(where) as connection:
+        found = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY tablename", (where.schema,)
+        ).fetchall()
+        named = [str(name) for (name,) in found]
+        looks = (connection.execute(f'SELECT 1 FROM "{where.schema}"."{name}" LIMIT 1'.encode()) for name in named)
+        return [name for name, look in zip(named, looks, strict=True) if look.fetchone() is not None]
+
+
+def put_schema(draft: PostgresSchema, where: PostgresSchema) -> None:
+    """Give it this name, in the place of what has it, in one step. Raises StoreError."""
+    with errors_of(where), connected(where) as connection:
+        connection.execute("SET LOCAL synchronous_commit = on")
+        connection.execute(f'DROP SCHEMA IF EXISTS "{where.schema}" CASCADE')
+        connection.execute(f'ALTER SCHEMA "{draft.schema}" RENAME TO "{where.schema}"')
+
+
 def drop_schema(where: PostgresSchema) -> None:
     """With everything in it. Raises StoreError."""
     with errors_of(where), connected(where) as connection:

@@ -374,6 +374,16 @@ class Settings(BaseModel):
         return self.account_dir / "session.log"
 
     @property
+    def moving_dir(self) -> Path:
+        """There only while the account is on its way to files or from them."""
+        return self.account_dir / ".moving"
+
+    @property
+    def moved_mark(self) -> Path:
+        """Says to where everything is copied and compared, so that the rest of the way can only be gone forwards."""
+        return self.moving_dir / "copied"
+
+    @property
     def qr_path(self) -> Path:
         """Picture of the QR code that is shown now; the session process writes and removes it."""
         return self.account_dir / QR_FILE_NAME

@@ -60,6 +60,11 @@ def schema_name(account: str) -> str:
     return "wa_" + account.replace("-", "$")
 
 
+def draft_schema_name(account: str) -> str:
+    """What is being made of an account, and is not its schema yet; no account's begins so."""
+    return "mv_" + schema_name(account).removeprefix("wa_")
+
+
 def shown_url(url: str) -> str:
     """Without password and parameters, which may hold one too."""
     parts = urlsplit(url)

@@ -15,6 +15,7 @@ GROUND = {
     "jid",
     "errors",
     "clock",
+    "row_digest",
     "phone_number",
     "private_files",
     "token_file",

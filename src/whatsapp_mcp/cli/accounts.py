@@ -88,6 +88,46 @@ def remove(name: str, yes: bool, data_dir: Path | None, as_json: bool) -> None:
     )
 
 
+@accounts.command()
+@click.argument("name")
+@click.option("--into-database", "direction", flag_value="into-database", help="From files into WHATSAPP_MCP_DATABASE.")
+@click.option("--out-of-database", "direction", flag_value="out-of-database", help="From there into files.")
+@data_dir_option
+@json_option
+def move(name: str, direction: str | None, data_dir: Path | None, as_json: bool) -> None:
+    """Move an account from its files into the database that WHATSAPP_MCP_DATABASE names, or back; it stays linked.
+
+    Messages, keys, policy, approvals, audit, webhooks and tokens go along; no server may use it meanwhile. Whatever
+    interrupts it, the same command goes on or begins anew. Received media stay where they are.
+    """
+    from whatsapp_mcp.cli.progress import waits_shown
+    from whatsapp_mcp.offline.accounts import existing_account
+    from whatsapp_mcp.offline.moving import move_account
+    from whatsapp_mcp.platform.signals import exit_when_terminated
+
+    if direction is None:
+        raise click.UsageError("say where to: --into-database or --out-of-database")
+    exit_when_terminated()
+    settings = existing_account(_place(data_dir), name)
+    with waits_shown():
+        into = direction == "into-database"
+        moved = move_account(settings, "into-database" if into else "out-of-database")
+    with_it = "with" if into else "without"
+    done(
+        f"The account {moved.account} is in {moved.where} now. Start its servers {with_it} WHATSAPP_MCP_DATABASE.",
+        {
+            "name": moved.account,
+            "where": moved.where,
+            "messages": moved.messages,
+            "linked": moved.linked,
+            "tokens_left": list(moved.tokens_left),
+        },
+        as_json=as_json,
+    )
+    for token in moved.tokens_left:
+        say(f"There is another token {token} there: the one of before does not open the account.", err=True)
+
+
 def _place(data_dir: Path | None) -> Path:
     """The data directory: of the command, of `accounts` before it, of the environment."""
     given = data_dir or click.get_current_context().find_object(Path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from whatsapp_mcp.errors import DataDirectoryInUse, StoreError
 from whatsapp_mcp.postgres import drop_schema, rename_schema
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.whereabouts import PostgresSchema
+
+logger = logging.getLogger(__name__)
 
 
 def give_schema(settings: Settings, new: Settings) -> None:
@@ -21,7 +24,7 @@ def give_schema(settings: Settings, new: Settings) -> None:
     """
     where, target = settings.store, new.store
     if isinstance(where, PostgresSchema) and isinstance(target, PostgresSchema):
-        with _held(settings, where):
+        with held(settings, where):
             rename_schema(where, target)
 
 
@@ -29,12 +32,18 @@ def remove_schema(settings: Settings) -> None:
     """Messages, keys and all else. Nothing is done without a database. Raises as ``give_schema``."""
     where = settings.store
     if isinstance(where, PostgresSchema):
-        with _held(settings, where):
+        with held(settings, where):
             drop_schema(where)
 
 
 @contextmanager
-def _held(settings: Settings, where: PostgresSchema) -> Iterator[None]:
+def held(settings: Settings, where: PostgresSchema) -> Iterator[None]:
+    """No node may hold the account inside. Should it be lost nevertheless, this process ends in time.
+
+    Raises:
+        DataDirectoryInUse: a node holds it.
+        StoreError: the database cannot be used.
+    """
     from whatsapp_mcp.cluster.database import ClusterUnreachable
     from whatsapp_mcp.cluster.lease import Claim, HeldElsewhere, take
 
@@ -47,7 +56,12 @@ def _held(settings: Settings, where: PostgresSchema) -> Iterator[None]:
         ) from error
     except ClusterUnreachable as error:
         raise StoreError(str(error), next_step="Check that PostgreSQL runs; nothing was changed.") from error
+    lease.keep(_lost)
     try:
         yield
     finally:
         lease.release()
+
+
+def _lost(why: str) -> None:
+    logger.error("%s; this command is ended", why)

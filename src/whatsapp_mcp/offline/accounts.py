@@ -97,7 +97,7 @@ def rename_account(data_dir: Path, old: str, new: str) -> Path:
         DataDirectoryInUse: servers use it; says which.
         StoreError: its media are in a bucket, or it is in a database, that cannot be used; what is in the way is said.
     """
-    settings, target = _existing(data_dir, old), data_dir / _checked(new)
+    settings, target = existing_account(data_dir, old), data_dir / _checked(new)
     _check_free(target)
     renamed = settings.model_copy(update={"account": target.name})
     media, given = settings.received_media, False
@@ -125,7 +125,7 @@ def account_to_remove(data_dir: Path, name: str) -> ListedAccount:
     Raises:
         SetupError: there is no such account.
     """
-    return _look_at(_existing(data_dir, name))
+    return _look_at(existing_account(data_dir, name))
 
 
 def remove_account(data_dir: Path, name: str) -> None:
@@ -136,7 +136,7 @@ def remove_account(data_dir: Path, name: str) -> None:
         DataDirectoryInUse: servers use it; says which.
         StoreError: its media in a bucket, or what is in a database, cannot be deleted; the rest is still there.
     """
-    settings = _existing(data_dir, name)
+    settings = existing_account(data_dir, name)
     media = received_media(settings.received_media)
     # Whatever ends this half-way leaves no half of an account behind under its name.
     going = data_dir / f"{BEING_REMOVED}{settings.account}-{secrets.token_hex(4)}"
@@ -156,8 +156,8 @@ def remove_account(data_dir: Path, name: str) -> None:
         ) from error
 
 
-def _existing(data_dir: Path, name: str) -> Settings:
-    """The settings of an account whose folder there is."""
+def existing_account(data_dir: Path, name: str) -> Settings:
+    """The settings of an account whose folder there is. Raises SetupError."""
     settings = Settings(data_dir=data_dir, account=_checked(name))
     folder = settings.account_dir
     check_account(folder)

@@ -101,7 +101,7 @@ class AuditRecord:
     """The text that was sent; written only when the policy says so."""
 
 
-class _Lines(Protocol):
+class KeptLines(Protocol):
     """A file (``audit_file``) or a table (``audit_table``)."""
 
     waits: bool
@@ -111,7 +111,7 @@ class _Lines(Protocol):
     def close(self) -> None: ...
 
 
-def _lines_at(where: Whereabouts) -> _Lines:
+def lines_at(where: Whereabouts) -> KeptLines:
     if isinstance(where, PostgresSchema):
         from whatsapp_mcp.policy.audit_table import AuditTable
 
@@ -124,7 +124,7 @@ class AuditLog:
 
     def __init__(self, where: Whereabouts, rules: Callable[[], Audit], *, patience: float = PATIENCE) -> None:
         """``rules``: what the policy says now; asked once a second."""
-        self._file = _lines_at(where)
+        self._file = lines_at(where)
         self._rules = rules
         self._known = Audit()
         self._asked = float("-inf")

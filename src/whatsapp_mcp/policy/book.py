@@ -64,7 +64,7 @@ class OpenBook(Protocol):
     def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> Any: ...
 
 
-class _Keeping(Protocol):
+class KeptBook(Protocol):
     """A file (``book_file``) or a schema (``book_schema``)."""
 
     def writing(self) -> AbstractContextManager[OpenBook]: ...
@@ -72,7 +72,7 @@ class _Keeping(Protocol):
     def close(self) -> None: ...
 
 
-def _keeping(where: Whereabouts) -> _Keeping:
+def book_at(where: Whereabouts) -> KeptBook:
     if isinstance(where, PostgresSchema):
         from whatsapp_mcp.policy.book_schema import BookSchema
 
@@ -87,7 +87,7 @@ class PolicyBook:
     that needs it."""
 
     def __init__(self, where: Whereabouts) -> None:
-        self._file = _keeping(where)
+        self._file = book_at(where)
 
     def close(self) -> None:
         self._file.close()

@@ -14,7 +14,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
@@ -203,6 +203,31 @@ class TokenBook:
                 )
             content.tokens = kept
             content.used.pop(name, None)
+
+    def adopt(self, tokens: Iterable[Token], account: str) -> tuple[str, ...]:
+        """Have these open the account here too, with the same secrets; what they may do otherwise is as it is here.
+
+        Returns:
+            Names under which there is another token here, so that it was not taken.
+
+        Raises:
+            SetupError: the file cannot be used.
+        """
+        taken: list[str] = []
+        with self._changing() as content:
+            here = {token.name: token for token in content.tokens}
+            for token in tokens:
+                if token.name == DEFAULT_TOKEN or (token.accounts is not None and account not in token.accounts):
+                    continue
+                known = here.get(token.name)
+                if known is None:
+                    here[token.name] = token.model_copy(update={"accounts": (account,)})
+                elif known.digest != token.digest:
+                    taken.append(token.name)
+                elif known.accounts is not None and account not in known.accounts:
+                    here[token.name] = known.model_copy(update={"accounts": (*known.accounts, account)})
+            content.tokens = tuple(here.values())
+        return tuple(taken)
 
     # -- the files ----------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,10 @@ _STAYS_DOWN: Final[dict[EndReason, SessionState]] = {
 
 _TRIED_AGAIN: Final[frozenset[EndReason]] = frozenset({"connect_failed", "store_error"})
 """What prevents the connection now, and may be over at the next try."""
+_ON_ITS_WAY: Final = (
+    "the account is on its way between files and database; end it with `whatsapp-mcp accounts move {account}` as it "
+    "was begun"
+)
 _LOOK_AGAIN: Final = 60.0
 """Seconds. The clock by which the end of a ban is waited for stands still while the machine sleeps."""
 
@@ -69,6 +73,8 @@ def decide(settings: Settings, wanted: Wanted, now: datetime) -> Decision:
     """
     ledger = _brought_up_to_date(settings, wanted, now)
     jid = linked_device(settings.keys)
+    if jid is None and settings.moved_mark.exists():
+        return Decision(False, None, SessionState.STOPPED, _ON_ITS_WAY.format(account=settings.account))
     ended = ledger.ended or Ended(reason="stopped")
     detail, said = ("", None) if ended.reason in ON_REQUEST else (ended.detail, ended.whatsapp_said)
     stays = _STAYS_DOWN.get(ended.reason)

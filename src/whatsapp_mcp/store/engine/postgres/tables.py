@@ -115,6 +115,8 @@ FIRST: Final = MIGRATIONS
 """What the tables above have in them."""
 LATER: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 """The statements of each migration after ``FIRST``."""
+_COUNTED: Final = (("entities", "id"), ("addresses", "id"), ("sealed", "number"))
+"""Columns whose numbers PostgreSQL gives."""
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('whatsapp_mcp store ' || ?, 0))"
 
 
@@ -141,6 +143,15 @@ def schema_version(connection: StoreConnection, where: PostgresSchema) -> int:
     if unknown := applied.difference(MIGRATIONS):
         raise newer_store(where, f"it has {', '.join(sorted(unknown))}")
     return len(applied)
+
+
+def count_on(connection: StoreConnection) -> None:
+    """After rows with numbers of their own were put in: the next ones get higher ones."""
+    for table, column in _COUNTED:
+        connection.execute(
+            f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), max({column})) FROM {table}"
+            f" HAVING max({column}) IS NOT NULL"
+        )
 
 
 def migrate(connection: StoreConnection, where: PostgresSchema) -> None:
