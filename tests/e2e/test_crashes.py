@@ -30,7 +30,7 @@ async def test_killed_at_random_moments_under_load(tmp_path: Path) -> None:
     random.Random(7).shuffle(faults)
     with anyio.fail_after(180):
         figures = await play(faults, seed=7, home=tmp_path, servers=3)
-    assert figures.ok, figures
+    assert figures.ok, str(figures)
     assert figures.sent > 100
     assert figures.own_sent > 0
 

@@ -51,7 +51,7 @@ class PolicyFile:
         self._stamp: _Stamp | None = None
         self._looked = False
         self._rules = PRESETS["locked"]
-        self._problem: SetupError | None = None
+        self._problem: SetupError | StoreError | None = None
 
     @property
     def rules(self) -> Rules:
@@ -71,7 +71,7 @@ class PolicyFile:
         return self._rules
 
     @property
-    def problem(self) -> SetupError | None:
+    def problem(self) -> SetupError | StoreError | None:
         """What is wrong with the file now."""
         self._look()
         return self._problem
@@ -81,6 +81,7 @@ class PolicyFile:
 
         Raises:
             SetupError: the file is wrong or cannot be read; says where, and what is expected.
+            StoreError: the database that it is in cannot be used now.
         """
         self._look()
         if self._problem is not None:
@@ -91,7 +92,7 @@ class PolicyFile:
         try:
             stamp = self._stamped()
         except StoreError as error:
-            self._problem = _out_of_reach(self.place, error)
+            self._problem = _out_of_reach(error)
             self._looked = False
             return
         if self._looked and stamp == self._stamp:
@@ -102,7 +103,7 @@ class PolicyFile:
         try:
             self._rules = read_rules(self.place, self._preset)
             self._problem = None
-        except SetupError as error:
+        except (SetupError, StoreError) as error:
             self._problem = error
         self._stamp = stamp
         settled = stamp is None or abs(time.time_ns() - stamp[0]) > _SETTLED_NS
@@ -138,6 +139,7 @@ def read_rules(place: Place, preset: Preset) -> Rules:
 
     Raises:
         SetupError: it is wrong, or somebody else may have written it; names file, line and field.
+        StoreError: the database that it is in cannot be used now.
     """
     content = policy_text_at(place)
     return PRESETS[preset] if content is None else parse_rules(content, preset, place)
@@ -150,7 +152,7 @@ def policy_text_at(place: Place) -> str | None:
     try:
         content = read_document(place)
     except StoreError as error:
-        raise _out_of_reach(place, error) from error
+        raise _out_of_reach(error) from error
     if content is None:
         return None
     if not content.strip():
@@ -274,8 +276,10 @@ def _wrong(path: Place, what: str, next_step: str) -> SetupError:
     )
 
 
-def _out_of_reach(place: Place, error: StoreError) -> SetupError:
-    return _wrong(place, f"cannot be read, because {error.message}", error.next_step)
+def _out_of_reach(error: StoreError) -> StoreError:
+    return StoreError(
+        f"the policy cannot be read, so nothing is sent or changed: {error.message}", next_step=error.next_step
+    )
 
 
 _HEADER: Final = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")

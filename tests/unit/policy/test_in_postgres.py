@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from whatsapp_mcp.documents import changing_document, write_document
-from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.errors import SetupError, StoreError
 from whatsapp_mcp.policy.caller import Grant
 from whatsapp_mcp.policy.file import PolicyFile
 from whatsapp_mcp.policy.rules import PRESETS
@@ -96,7 +96,7 @@ def test_a_wrong_policy_fails_closed(postgres_schema: PostgresSchema, written: b
 
 def test_without_the_database_nothing_is_changed_and_nothing_read(tmp_path: Path) -> None:
     policy = PolicyFile(StoredDocument(NOWHERE, "policy.toml"), "open")
-    with pytest.raises(SetupError, match="cannot be read") as refused:
+    with pytest.raises(StoreError, match="cannot be read") as refused:
         policy.to_change()
     assert "secret" not in str(refused.value)
     assert policy.rules == PRESETS["locked"]

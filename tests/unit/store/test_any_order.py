@@ -59,6 +59,7 @@ from whatsapp_mcp.models.changes import (
 )
 from whatsapp_mcp.models.content import EventAnswer, MessageKind
 from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
+from whatsapp_mcp.store.engine.choice import search_tables
 from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents
 
 FACTS: Final[tuple[Change, ...]] = (
@@ -273,6 +274,11 @@ def seen(store: Store) -> dict[str, object]:
 def indexed(store: Store) -> dict[int, str]:
     """What the search index holds, by place."""
     execute = store.writer._connection.execute
+    if not isinstance(store.where, Path):
+        # It cannot be asked for its words: what compares them for `doctor` does.
+        assert search_tables(store.writer._connection).fault(store.writer._connection) is None
+        expected = expected_in_index(store)
+        return {place: expected.get(place, "") for (place,) in execute("SELECT place FROM message_search").fetchall()}
     execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.words USING fts5vocab(main, message_search, instance)")
     documents: dict[int, list[str]] = {}
     for place, word in execute("SELECT doc, term FROM temp.words ORDER BY doc, offset"):

@@ -25,6 +25,12 @@ posix = pytest.mark.skipif(os.name != "posix", reason="modes are a matter of POS
 not_root = pytest.mark.skipif(os.name == "posix" and os.geteuid() == 0, reason="root may write everything")
 
 
+@pytest.fixture
+def where(tmp_path: Path) -> Path:
+    """All of this is about SQLite's file."""
+    return tmp_path / "account" / "messages.db"
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 

@@ -15,6 +15,7 @@ from whatsapp_mcp.errors import (
     RateLimited,
     ReachoutTimelock,
     SessionTimeout,
+    StoreError,
     WhatsAppMcpError,
     WhatsAppRefused,
 )
@@ -56,6 +57,16 @@ def test_error_for(text: str, expected: type[WhatsAppMcpError]) -> None:
     assert error.message
     assert error.next_step
     assert "send the message" in error.message or expected in (InvalidArgument, ReachoutTimelock) or "keys" in text
+
+
+def test_what_the_database_of_the_keys_said_is_not_passed_on() -> None:
+    for text in (
+        "failed to prefetch sessions: dial unix /run/.s.PGSQL.5432: connect: no such file or directory",
+        "failed to store message secret: pq: duplicate key value (4915100000001)",
+    ):
+        for error in (error_for(text, "send the message"), send_error_for(text)):
+            assert isinstance(error, StoreError)
+            assert error.details == {}
 
 
 def test_the_code_of_a_refusal_is_told() -> None:

@@ -11,6 +11,7 @@ from whatsapp_mcp.whatsapp.whatsmeow_log import (
     ban_in,
     is_repetition,
     is_unparsed,
+    may_be_of_keys,
     repetition_in,
     source_of_unparsed,
     unavailable_in,
@@ -94,3 +95,29 @@ def test_what_is_no_message() -> None:
     assert source_of_unparsed(line.replace(f" in {TEAM}", "")) == (ANA_LID, ANA_LID)
     assert not is_unparsed("WARN", "Client", f"{line} <x>")
     assert not is_unparsed("WARN", "Client/Recv", line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Error decrypting message 3EB0C0FFEE from 1@lid: failed to decrypt prekey message: failed to load session with"
+        " 1_1:0: dial unix /run/.s.PGSQL.5432: connect: no such file or directory",
+        "Error decrypting message 3EB0C0FFEE from 1@lid in 2@g.us: failed to decrypt group message: failed to load"
+        " sender key: pq: terminating connection due to administrator command (57P01)",
+        "Failed to get LID for 1@s.whatsapp.net: driver: bad connection",
+        "Failed to store message secret key for outgoing message 3EB0C0FFEE: read tcp 127.0.0.1:1->127.0.0.1:2: EOF",
+    ],
+)
+def test_a_line_that_may_tell_of_keys_out_of_reach(line: str) -> None:
+    assert may_be_of_keys("Client", line)
+    assert not may_be_of_keys("Client/Recv", line)
+
+
+def test_most_lines_do_not_tell_of_the_keys() -> None:
+    for line in (
+        IGNORED,
+        "Error decrypting message 3EB0C0FFEE from 1@lid: failed to decrypt normal message: no session found",
+        "Failed to parse message: pq: x",
+        "No LID found for 1@s.whatsapp.net",
+    ):
+        assert not may_be_of_keys("Client", line)

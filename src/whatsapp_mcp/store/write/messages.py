@@ -41,7 +41,7 @@ _INSERTED: Final = (
 )
 _QUOTED: Final = (
     "SELECT 1 FROM messages AS m JOIN addresses ON addresses.id = m.sender WHERE m.chat = ?1 AND m.id = ?2"
-    " AND (?3 IS NULL OR addresses.entity = (SELECT entity FROM addresses WHERE jid = ?3))"
+    " AND (CAST(?3 AS TEXT) IS NULL OR addresses.entity = (SELECT entity FROM addresses WHERE jid = ?3))"
 )
 _MEDIA_COLUMNS: Final = tuple(field.name for field in fields(MediaInfo))
 _INSERT: Final = f"INSERT INTO messages ({_INSERTED}) VALUES ({', '.join('?' * (_INSERTED.count(',') + 1))})"

@@ -26,6 +26,11 @@ def database_errors(where: PostgresSchema) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise explained(where, error) from None
+    except OSError as error:  # of what is done between the statements
+        raise StoreError(
+            f"the message store in {where} cannot be used: {error.strerror or type(error).__name__}",
+            details={"database": str(where), STATE: NO_CONNECTION},
+        ) from error
 
 
 def explained(where: PostgresSchema, error: psycopg.Error) -> StoreError:
