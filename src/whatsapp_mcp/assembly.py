@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
 
     from whatsapp_mcp.cluster.directory import Directory
+    from whatsapp_mcp.cluster.membership import Membership
     from whatsapp_mcp.media.decoder_pool import DecoderPool
-    from whatsapp_mcp.models.figures import AccountFigures
+    from whatsapp_mcp.models.figures import AccountFigures, HoldFigures, NodeFigures
     from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
     from whatsapp_mcp.operations.runner import OperationRunner
     from whatsapp_mcp.pipe.lines import Kind
@@ -321,6 +322,7 @@ class AccountServers:
         self._unusable: dict[str, tuple[int, ...]] = {}
         """Accounts with a call that found a database damaged, and which files there were: others are well again."""
         self._directory = directory_of(settings)
+        self._membership: Membership | None = None
         self._shared: set[str] = set()
         """Accounts that are known from the database, whether or not there is a folder."""
         self._preparing: set[asyncio.Task[None]] = set()
@@ -387,7 +389,8 @@ class AccountServers:
 
         self._begin = begin
         url, address = self._settings.database.get_secret_value(), self._settings.node_address
-        async with Membership(url, self._directory, self, address=address, version=__version__).joined():
+        self._membership = Membership(url, self._directory, self, address=address, version=__version__)
+        async with self._membership.joined():
             yield
 
     def know(self, accounts: Collection[str]) -> None:
@@ -445,7 +448,7 @@ class AccountServers:
         from whatsapp_mcp.offline.figures import figures_of
         from whatsapp_mcp.pipe.control import GetQueue
 
-        found = await anyio.to_thread.run_sync(figures_of, self._of(name))
+        found = replace(await anyio.to_thread.run_sync(figures_of, self._of(name)), hold=self._hold(name))
         manager = self._managers.get(name)
         if manager is None or manager.snapshot.state is not SessionState.CONNECTED:
             return found
@@ -454,6 +457,12 @@ class AccountServers:
         except SessionError:
             return found
         return replace(found, queue=waiting)
+
+    def node(self) -> NodeFigures | None:
+        return None if self._membership is None else self._membership.figures()
+
+    def _hold(self, name: str) -> HoldFigures | None:
+        return None if self._membership is None else self._membership.hold_figures(name)
 
     def standing(self, name: str) -> AccountStanding:
         """By its session manager; of an account that nobody used yet, or that was ended, by what the last one left."""

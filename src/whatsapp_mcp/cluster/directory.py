@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -71,18 +71,36 @@ class WantedAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Who has an account, or had it last, as others see it."""
+
+    node: str
+    held: bool
+    """It has not been given back."""
+    age: float
+    """Seconds since it was renewed."""
+    epoch: int
+    """How many have held the account so far, this one among them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Beat:
     """What a node learns when it says that it is alive."""
 
     draining: bool
-    accounts: tuple[str, ...]
-    """All that were ever held."""
+    holds: Mapping[str, Hold]
+    """By account, of all that were ever held."""
     wanted: tuple[WantedAccount, ...]
     """What it was asked to start."""
     orphans: tuple[str, ...]
     """Accounts whose holder has come to no orderly end."""
     held: tuple[str, ...]
     """Accounts that its session processes hold."""
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """All that were ever held."""
+        return tuple(self.holds)
 
 
 class NoRoom(Exception):
@@ -100,7 +118,7 @@ class Directory:
         """``node``: of this server; empty: it belongs to none, and starts accounts itself."""
         self._url = url
         self.node = node
-        self._max_accounts = max_accounts
+        self.max_accounts = max_accounts
         self._thread = ThreadPoolExecutor(1, "cluster")
         self._connection: Connection | None = None
         self._silent_until, self._silence = 0.0, ""
@@ -204,7 +222,7 @@ class Directory:
     # -- about nodes --------------------------------------------------------------------------------------------------
 
     async def join(self, *, address: str, version: str, instance: str) -> None:
-        """Be one of the nodes.
+        """Be one of the nodes. One that was drained and ended without leaving takes accounts again.
 
         Args:
             address: for people; empty: the one by which the database is reached.
@@ -220,10 +238,11 @@ class Directory:
                 "INSERT INTO whatsapp_mcp.nodes (name, address, version, instance, max_accounts, heartbeat_at)"
                 " VALUES (%s, %s, %s, %s, %s, clock_timestamp()) ON CONFLICT (name) DO UPDATE SET"
                 " address = excluded.address, version = excluded.version, instance = excluded.instance,"
-                " max_accounts = excluded.max_accounts, heartbeat_at = excluded.heartbeat_at"
+                " max_accounts = excluded.max_accounts, heartbeat_at = excluded.heartbeat_at,"
+                " draining = nodes.draining AND nodes.instance = excluded.instance"
                 " WHERE nodes.instance = excluded.instance"
                 " OR nodes.heartbeat_at < clock_timestamp() - make_interval(secs => %s) RETURNING 1",
-                (self.node, address or own_address(connection), version, instance, self._max_accounts, ALIVE),
+                (self.node, address or own_address(connection), version, instance, self.max_accounts, ALIVE),
             ).fetchone()
             if joined is None:
                 raise NameTaken(self.node)
@@ -246,17 +265,19 @@ class Directory:
                 (self.node, WANTED),
             ).fetchall()
             holders = connection.execute(
-                "SELECT account, node, held, heartbeat_at > clock_timestamp() - make_interval(secs => %s)"
-                " FROM whatsapp_mcp.holders",
-                (FENCE - HEAD_START,),
+                "SELECT account, node, held, extract(epoch FROM clock_timestamp() - heartbeat_at)::float8, epoch"
+                " FROM whatsapp_mcp.holders"
             ).fetchall()
+            found = [(str(account), _hold(row)) for account, *row in holders]
             return Beat(
                 draining=bool(row[0]),
                 wanted=tuple(WantedAccount(str(row[0]), bool(row[1]), bool(row[2])) for row in wanted),
-                accounts=tuple(str(account) for account, *_ in holders),
-                orphans=tuple(str(account) for account, _, held, alive in holders if held and not alive),
+                holds=dict(found),
+                orphans=tuple(account for account, one in found if one.held and one.age >= FENCE - HEAD_START),
                 held=tuple(
-                    str(account) for account, node, held, alive in holders if held and alive and node == self.node
+                    account
+                    for account, one in found
+                    if one.held and one.age < FENCE - HEAD_START and one.node == self.node
                 ),
             )
 
@@ -353,6 +374,11 @@ WHERE NOT n.draining AND n.heartbeat_at > clock_timestamp() - make_interval(secs
 def _node(row: Sequence[Any], accounts: Sequence[Any]) -> KnownNode:
     name, address, version, most, draining, seconds = row
     return KnownNode(name, address, version, most, draining, seconds, tuple(accounts))
+
+
+def _hold(row: Sequence[Any]) -> Hold:
+    node, held, age, epoch = row
+    return Hold(node, held, age, epoch)
 
 
 def _candidates(account: str) -> dict[str, object]:

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import secrets
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
@@ -19,6 +20,7 @@ from whatsapp_mcp.cluster.directory import Beat, Directory, NameTaken, NoRoom, W
 from whatsapp_mcp.cluster.tables import CHANNEL
 from whatsapp_mcp.cluster.times import ALIVE, RENEW
 from whatsapp_mcp.errors import SetupError
+from whatsapp_mcp.models.figures import HoldFigures, NodeFigures
 
 logger = logging.getLogger(__name__)
 
@@ -63,11 +65,23 @@ class Membership:
         self._told = asyncio.Event()
         self._moving: asyncio.Task[None] | None = None
         self._draining = False
+        self._last: tuple[float, Beat] | None = None
 
-    @property
-    def draining(self) -> bool:
-        """Whether this node gives its accounts away."""
-        return self._draining
+    def figures(self) -> NodeFigures:
+        """As the database told last."""
+        node, most = self._directory.node, self._directory.max_accounts
+        if self._last is None:
+            return NodeFigures(name=node, accounts=0, most=most, draining=False, age=None, ready=False)
+        age, beat = time.monotonic() - self._last[0], self._last[1]
+        ready = age < ALIVE and not beat.draining
+        return NodeFigures(name=node, accounts=len(beat.held), most=most, draining=beat.draining, age=age, ready=ready)
+
+    def hold_figures(self, account: str) -> HoldFigures | None:
+        """None: nobody has held it yet, or the database was not asked yet."""
+        if self._last is None or (hold := self._last[1].holds.get(account)) is None:
+            return None
+        age = max(0.0, time.monotonic() - self._last[0] + hold.age) if hold.held else None
+        return HoldFigures(here=account in self._last[1].held, age=age, holders=hold.epoch)
 
     @asynccontextmanager
     async def joined(self) -> AsyncIterator[None]:
@@ -136,6 +150,7 @@ class Membership:
 
     async def _act(self, beat: Beat) -> None:
         self._draining = beat.draining
+        self._last = (time.monotonic(), beat)
         self._actions.know(beat.accounts)
         for one in beat.wanted:
             if beat.draining or not self._begin(one):

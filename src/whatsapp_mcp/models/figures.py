@@ -29,6 +29,33 @@ class WebhookFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoldFigures:
+    """Of who holds an account, among machines that share a database."""
+
+    here: bool
+    """Whether it is this machine."""
+    age: float | None
+    """Seconds since the holder renewed its hold; None: nobody has it."""
+    holders: int
+    """How many session processes have held the account so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFigures:
+    """Of this machine, among those that share a database."""
+
+    name: str
+    accounts: int
+    """That it holds."""
+    most: int | None
+    draining: bool
+    age: float | None
+    """Seconds since the database knew last that it is alive; None: never yet."""
+    ready: bool
+    """Whether it is to be asked: it is alive, and gives nothing away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountFigures:
     """Of one account; None is what cannot be told now."""
 
@@ -45,3 +72,4 @@ class AccountFigures:
     approvals: int | None = None
     """Calls that wait for the owner's yes."""
     webhooks: WebhookFigures = field(default_factory=WebhookFigures)
+    hold: HoldFigures | None = None

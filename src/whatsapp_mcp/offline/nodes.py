@@ -15,7 +15,7 @@ from whatsapp_mcp.settings import Settings
 R = TypeVar("R")
 _LOOK: Final = 0.2
 """Seconds between two looks whether a node has given its accounts away."""
-_NO_PROGRESS: Final = 30.0
+NO_PROGRESS: Final = 30.0
 """Seconds without one account less, after which nothing is waited for any more."""
 
 
@@ -91,7 +91,7 @@ def drain_node(settings: Settings, name: str, tell: Callable[[str], None]) -> tu
             if len(now) < len(left):
                 since = loop.time()
             left = now
-            if loop.time() - since > _NO_PROGRESS:
+            if loop.time() - since > NO_PROGRESS:
                 raise SetupError(
                     f"the node {name} still holds {', '.join(left)}: no other node takes them",
                     next_step="Start another node, or raise --max-accounts of one; `node resume` takes this one back.",

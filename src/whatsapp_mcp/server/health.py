@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from whatsapp_mcp.account_names import account_name
-from whatsapp_mcp.models.figures import AccountFigures
+from whatsapp_mcp.models.figures import AccountFigures, NodeFigures
 from whatsapp_mcp.policy.caller import Grant
 from whatsapp_mcp.server.metrics import CONTENT_TYPE, CallCounts, Sample, account_samples, exposition, server_samples
 from whatsapp_mcp.server.watchers import Watchers
@@ -59,6 +59,10 @@ class WatchedAccounts(Protocol):
         """What is counted of it."""
         ...
 
+    def node(self) -> NodeFigures | None:
+        """What is counted of this machine, where it is one of several."""
+        ...
+
 
 class Health:
     """The routes.
@@ -92,6 +96,11 @@ class Health:
         return JSONResponse(said)
 
     async def _ready(self, request: Request) -> Response:
+        """Of one node among several, whether it is to be asked: any of them answers for every account, so that what
+        happens to one account is no reason to ask another node."""
+        if (node := self._accounts.node()) is not None:
+            said = {"status": "ok" if node.ready else "impaired"}
+            return JSONResponse(said, status_code=200 if node.ready else 503)
         said, ready = await self._said(request, self._accounts.at_mcp)
         return JSONResponse(said, status_code=200 if ready else 503)
 
@@ -131,7 +140,10 @@ class Health:
         if grant.chats is not None:
             return _no(403, "this token is for some chats only, and figures are of all")
         names = [name for name in await anyio.to_thread.run_sync(self._accounts.names) if _sees(grant, name)]
-        samples = [*server_samples(self._http_sessions()), *self._accounts.counts.by_account(names)]
+        samples = [
+            *server_samples(self._http_sessions(), self._accounts.node()),
+            *self._accounts.counts.by_account(names),
+        ]
         if grant.accounts is None:
             samples += self._accounts.counts.durations()
         for name in names:

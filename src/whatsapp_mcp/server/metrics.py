@@ -2,7 +2,7 @@
 
 The format is a line for each figure, written here: most figures are looked for when somebody asks, so that nothing of
 what a client library does for those that are kept (`prometheus-client`) would be used. No label holds a number, an
-address or a name that somebody chose, but that of the account; each has few values.
+address or a name that somebody chose, but those of account and node; each has few values.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from whatsapp_mcp import __version__
-from whatsapp_mcp.models.figures import AccountFigures
+from whatsapp_mcp.models.figures import AccountFigures, NodeFigures
 from whatsapp_mcp.policy.audit import AuditDecision
 from whatsapp_mcp.policy.passage import Passage
 
@@ -48,10 +48,20 @@ _OF_ALL: Final = (
         "call_duration_seconds", "histogram", ("tool",), "How long calls took, those that waited for news among them."
     ),
     Metric("sends_total", "counter", ("account",), "Calls of this server that put something into a chat."),
+    Metric("node_info", "gauge", ("node",), "Always 1; the name of this machine among those that share the database."),
+    Metric("node_accounts", "gauge", (), "Accounts that this node holds."),
+    Metric("node_accounts_max", "gauge", (), "How many it holds at most; missing without `--max-accounts`."),
+    Metric("node_draining", "gauge", (), "1 while this node gives its accounts to the others."),
+    Metric("node_age_seconds", "gauge", (), "Since the database knew last that this node is alive."),
     Metric("http_sessions", "gauge", (), "MCP sessions over HTTP that are open."),
     Metric("session_state", "gauge", ("account", "state"), "1 for the state in which the account is."),
     Metric("ready", "gauge", ("account",), "1 when the account is connected, or would be by its next call."),
     Metric("session_restarts_total", "counter", ("account",), "Session processes that ended by themselves."),
+    Metric("held", "gauge", ("account",), "1 where this node holds the account, 0 on the others."),
+    Metric(
+        "lease_age_seconds", "gauge", ("account",), "Since the holder renewed its hold; missing when nobody has it."
+    ),
+    Metric("holders_total", "counter", ("account",), "Session processes that have held the account, on all nodes."),
     Metric("queue", "gauge", ("account",), "Events of WhatsApp that wait to be stored; missing without a session."),
     Metric("arrivals_total", "counter", ("account",), "Messages and events that were stored, all servers together."),
     Metric("messages", "gauge", ("account",), "Messages in the store; missing when it cannot be read."),
@@ -131,6 +141,10 @@ def account_samples(account: str, state: str, found: AccountFigures, *, ready: b
     yield from of("session_state", 1, state=state)
     yield from of("ready", int(ready))
     yield from of("session_restarts_total", found.restarts)
+    if found.hold is not None:
+        yield from of("held", int(found.hold.here))
+        yield from of("lease_age_seconds", found.hold.age)
+        yield from of("holders_total", found.hold.holders)
     yield from of("queue", found.queue)
     yield from of("arrivals_total", found.arrivals)
     yield from of("messages", found.messages)
@@ -149,8 +163,16 @@ def account_samples(account: str, state: str, found: AccountFigures, *, ready: b
         yield from of("webhook_refused_total", found.webhooks.refused)
 
 
-def server_samples(http_sessions: int) -> Iterator[tuple[str, Sample]]:
+def server_samples(http_sessions: int, node: NodeFigures | None = None) -> Iterator[tuple[str, Sample]]:
     yield "info", ("", {"version": __version__}, 1)
+    if node is not None:
+        yield "node_info", ("", {"node": node.name}, 1)
+        yield "node_accounts", ("", {}, node.accounts)
+        if node.most is not None:
+            yield "node_accounts_max", ("", {}, node.most)
+        yield "node_draining", ("", {}, int(node.draining))
+        if node.age is not None:
+            yield "node_age_seconds", ("", {}, node.age)
     yield "http_sessions", ("", {}, http_sessions)
 
 

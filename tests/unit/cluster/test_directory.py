@@ -86,6 +86,9 @@ async def test_a_node_that_was_asked_learns_it_with_what_is_held_and_orphaned(ur
         assert beats[0] is not None
         assert (beats[0].held, beats[0].orphans) == (("held",), ("dead",))
         assert set(beats[0].accounts) == {"held", "dead"}
+        held, orphaned = beats[0].holds["held"], beats[0].holds["dead"]
+        assert (held.node, held.held, held.epoch) == ("a", True, 1)
+        assert held.age < FENCE < 60 <= orphaned.age
         lease.release()
         dead.release()
 
@@ -99,8 +102,11 @@ async def test_a_name_is_one_nodes_until_it_has_been_silent_for_a_while(url: str
             connection.execute(
                 "UPDATE whatsapp_mcp.nodes SET heartbeat_at = heartbeat_at - make_interval(secs => %s)", (ALIVE,)
             )
+        await a.set_draining("a", draining=True)
         await other.join(address="", version="1", instance="other")
         assert await a.beat("a") is None
+        beat = await other.beat("other")
+        assert beat is not None and not beat.draining, "who drained the one before it wanted that one to end"
         other.close()
 
 

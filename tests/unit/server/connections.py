@@ -18,7 +18,7 @@ from mcp.server import Server
 
 from tests.unit.server.fakes import OPERATIONS, TOKEN, FakeRunner, FakeTokens, settings
 from tests.unit.systems import SLOWNESS, child_environment
-from whatsapp_mcp.models.figures import AccountFigures
+from whatsapp_mcp.models.figures import AccountFigures, NodeFigures
 from whatsapp_mcp.server.app import build_server
 from whatsapp_mcp.server.auth import HttpAccess
 from whatsapp_mcp.server.health import AccountStanding
@@ -53,6 +53,7 @@ class FakeAccounts:
         """One for each time that somebody asks; the last one stays."""
         self.counts = CallCounts()
         self.figured = AccountFigures()
+        self.node_figured: NodeFigures | None = None
         self.counted: list[str] = []
         """Of which accounts somebody wanted figures."""
 
@@ -65,6 +66,9 @@ class FakeAccounts:
     async def figures(self, name: str) -> AccountFigures:
         self.counted.append(name)
         return self.figured
+
+    def node(self) -> NodeFigures | None:
+        return self.node_figured
 
     def serving(self, begin: Callable[[str], bool]) -> AbstractAsyncContextManager[None]:
         return nullcontext()

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx2
 import pytest
@@ -15,7 +16,7 @@ import whatsapp_mcp.server.http as http
 from tests.unit.server.connections import FakeAccounts, fake_server
 from tests.unit.server.fakes import OPERATIONS, TOKEN, FakeTokens
 from whatsapp_mcp.catalog import load_catalog
-from whatsapp_mcp.models.figures import AccountFigures, LimitUse, WebhookFigures
+from whatsapp_mcp.models.figures import AccountFigures, HoldFigures, LimitUse, NodeFigures, WebhookFigures
 from whatsapp_mcp.policy.caller import Caller, Grant
 from whatsapp_mcp.policy.limits import Reservation
 from whatsapp_mcp.policy.passage import Passage
@@ -33,7 +34,9 @@ FIGURES = AccountFigures(
     limits=(LimitUse("sends_per_minute", 2, 20),),
     approvals=1,
     webhooks=WebhookFigures(states={"ok": 1, "failing": 1}, behind=7, delivered=40, refused=1),
+    hold=HoldFigures(here=True, age=0.5, holders=4),
 )
+NODE = NodeFigures(name="berlin-1", accounts=2, most=40, draining=False, age=0.25, ready=True)
 TOKENS = {"w" * 40: Grant(name="work", accounts=("work",)), "c" * 40: Grant(name="chats", chats=("groups",))}
 _LINE = re.compile(r"(whatsapp_mcp_\w+?)(?:_bucket|_sum|_count)?(?:\{((?:\w+=\"[^\"\\\n]*\",?)+)\})? (\d[\d.e+-]*)")
 
@@ -55,6 +58,7 @@ def bearer(secret: str) -> dict[str, str]:
 def of_two_accounts() -> FakeAccounts:
     accounts = FakeAccounts(default=fake_server(), work=fake_server())
     accounts.figured = FIGURES
+    accounts.node_figured = NODE
     return accounts
 
 
@@ -105,6 +109,12 @@ async def test_everything_is_told_once_and_as_prometheus_reads_it() -> None:
     assert found['whatsapp_mcp_limit_used{account="work",limit="sends_per_minute"}'] == 2
     assert found['whatsapp_mcp_webhook_queue{account="default"}'] == 7
     assert found["whatsapp_mcp_http_sessions"] == 0
+    assert found['whatsapp_mcp_node_info{node="berlin-1"}'] == 1
+    assert (found["whatsapp_mcp_node_accounts"], found["whatsapp_mcp_node_accounts_max"]) == (2, 40)
+    assert (found["whatsapp_mcp_node_draining"], found["whatsapp_mcp_node_age_seconds"]) == (0, 0.25)
+    assert found['whatsapp_mcp_held{account="work"}'] == 1
+    assert found['whatsapp_mcp_lease_age_seconds{account="work"}'] == 0.5
+    assert found['whatsapp_mcp_holders_total{account="default"}'] == 4
     assert response.text.count("# TYPE whatsapp_mcp_ready gauge\n") == 1
     assert accounts.counted == ["default", "work"], "figures are good for a second"
     assert accounts.built == [], "to look starts nothing"
@@ -142,7 +152,8 @@ async def test_what_cannot_be_told_is_missing() -> None:
     async with asking(accounts) as plain:
         found = samples((await plain.get("/metrics")).text)
     assert not any(
-        name.startswith(("whatsapp_mcp_messages", "whatsapp_mcp_queue", "whatsapp_mcp_web")) for name in found
+        name.startswith(tuple(f"whatsapp_mcp_{one}" for one in ("messages", "queue", "web", "node", "held", "lease")))
+        for name in found
     )
 
 
@@ -152,7 +163,7 @@ async def test_no_label_names_a_person_or_a_number() -> None:
     async with asking(accounts) as plain:
         text = (await plain.get("/metrics")).text
     values = set(re.findall(r'\w+="([^"]*)"', text))
-    known = {"default", "work", "connected", "ok", "failing", "sendMessage", "sends_per_minute", "+Inf"}
+    known = {"berlin-1", "default", "work", "connected", "ok", "failing", "sendMessage", "sends_per_minute", "+Inf"}
     assert values - known - {"messages", "session", "policy"} - {*map(str, BUCKETS)} == {http_version()}
 
 
@@ -211,9 +222,21 @@ async def test_a_token_sees_its_accounts_alone() -> None:
     assert accounts.counted == ["work"]
 
 
+@pytest.mark.parametrize(("ready", "code"), [(True, 200), (False, 503)])
+async def test_a_node_is_ready_whatever_becomes_of_an_account(ready: bool, code: int) -> None:
+    accounts = of_two_accounts()
+    accounts.standings = [AccountStanding("banned", ready=not ready)]
+    accounts.node_figured = replace(NODE, ready=ready)
+    async with asking(accounts) as plain:
+        assert (await plain.get("/ready")).status_code == code
+        assert (await plain.get("/ready/work")).status_code == (503 if ready else 200)
+        assert (await plain.get("/health")).status_code == 200
+
+
 async def test_each_account_says_whether_it_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_KEPT", -1.0)
     accounts = of_two_accounts()
+    accounts.node_figured = None
     async with asking(accounts) as plain:
         assert (await plain.get("/ready/work")).json()["status"] == "ok"
         accounts.standings = [AccountStanding("replaced", False, "elsewhere")]

@@ -119,6 +119,27 @@ def test_each_kind(store: Store) -> None:
     assert set(KEPT) == {event.kind for event in told(store)}
 
 
+def test_a_receipt_that_comes_before_our_message_is_told_with_it(store: Store) -> None:
+    live(
+        store,
+        receipt(ReceiptKind.DELIVERED, 2, "S1"),
+        receipt(ReceiptKind.READ, 3, "S1"),
+        receipt(ReceiptKind.DELIVERED, 3, "S2", chat=GROUP, sender=BORIS),
+        receipt(ReceiptKind.READ, 3, "H1"),
+    )
+    assert told(store) == (), "nobody knows yet whose messages they are"
+    store.apply(
+        [
+            message("S1", 1, "yes", from_me=True),
+            message("S2", 1, "all", chat=GROUP, from_me=True),
+            message("H1", 1, "of old", from_me=True, from_history=True),
+        ]
+    )
+    rows = [event_json(event) for event in told(store)]
+    said = [(row["kind"], row["message_id"], row["status"], row["sender_jid"]) for row in rows]
+    assert said == [("receipt", "S1", "delivered", str(ANA)), ("receipt", "S1", "read", str(ANA))]
+
+
 def test_what_is_told_again_is_no_event(store: Store) -> None:
     happened: list[Change] = [
         message("A1", 1, "soup?"),

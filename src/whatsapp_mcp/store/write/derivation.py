@@ -8,8 +8,9 @@ admin of the group, receipts of others for our messages. docs/security.md, "Who 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from whatsapp_mcp.models.delivery import DeliveryStatus
+from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 from whatsapp_mcp.models.events import EventKind
 from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import RANK
@@ -20,6 +21,8 @@ from whatsapp_mcp.store.write.identities import Address
 from whatsapp_mcp.store.write.search_index import SearchIndex
 from whatsapp_mcp.store.write.statements import NOBODY, author_of, bind
 from whatsapp_mcp.store.write.visibility import Visibility
+
+_RECEIPTS: Final = (ReceiptKind.DELIVERED, ReceiptKind.READ, ReceiptKind.PLAYED)
 
 
 class Derivation:
@@ -52,8 +55,37 @@ class Derivation:
 
     def arrived(self, chat: int, message_id: str, timestamp: int, now: int, *, alone: bool = True) -> None:
         """A message was stored: apply what came before it. ``alone``: no other one in the chat has its id."""
-        if self._taken(chat, message_id) or not alone or timestamp <= self._chats.get(chat, now).hides_until:
+        awaited = self._taken(chat, message_id)
+        if awaited or not alone or timestamp <= self._chats.get(chat, now).hides_until:
             self.derive_anew(chat, message_id, now)
+        if awaited:
+            self._tell_receipts(chat, message_id, now)
+
+    def _tell_receipts(self, chat: int, message_id: str, now: int) -> None:
+        """Who gets a message of ours may confirm it before it is stored here: only now it is known that it is ours, and
+        what is told of a receipt that comes later is told."""
+        found = self._connection.execute(
+            "SELECT m.sender, receipts.sender, CASE WHEN chat.kind = 'person' THEN delivered_at END, read_at, played_at"
+            " FROM receipts JOIN messages AS m ON m.chat = receipts.chat AND m.id = receipts.message_id"
+            " JOIN entities AS chat ON chat.id = m.chat WHERE receipts.chat = ? AND receipts.message_id = ?"
+            " AND receipts.from_me = 0 AND m.from_me = 1 AND m.from_history = 0",
+            (chat, message_id),
+        ).fetchall()
+        with self._events.told():
+            for author, sender, *moments in found:
+                for status, at in zip(_RECEIPTS, moments, strict=True):
+                    if at is not None:
+                        self._events.happened(
+                            EventKind.RECEIPT,
+                            chat,
+                            message_id,
+                            author=author,
+                            sender=sender,
+                            from_me=False,
+                            at=at,
+                            now=now,
+                            facts={"status": status.value},
+                        )
 
     def derive_anew(self, chat: int, message_id: str, now: int) -> None:
         """The same as ``derive``, where something that was said before may be about a message that came now."""
