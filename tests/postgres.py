@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -40,11 +42,37 @@ def postgres_server() -> Iterator[str]:
             url = str(server.get_uri())
             with psycopg.connect(url, autocommit=True) as connection:
                 _never_wait_for_the_disk(connection)
-            yield url
+            with _ended_with_us(folder):
+                yield url
         finally:
             server.cleanup()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+_GUARD: Final = """
+import os, shutil, signal, sys
+sys.stdin.read()
+try:
+    os.kill(int(sys.argv[1]), signal.SIGINT)
+except ProcessLookupError:
+    pass
+shutil.rmtree(sys.argv[2], ignore_errors=True)
+"""
+"""Its standard input ends with the process that runs the tests, however that ends."""
+
+
+@contextmanager
+def _ended_with_us(folder: Path) -> Iterator[None]:
+    """A run that is killed leaves no server: it is nobody's child, and its own end is the only other one it has."""
+    (server, *_) = (folder / "postmaster.pid").read_text().splitlines()
+    with subprocess.Popen(
+        [sys.executable, "-I", "-c", _GUARD, server, str(folder)], stdin=subprocess.PIPE, start_new_session=True
+    ) as guard:
+        try:
+            yield
+        finally:
+            guard.kill()
 
 
 @contextmanager
