@@ -75,6 +75,9 @@ _FOR_ANOTHER_TO_GO_ON: Final = ON_REQUEST - {"logged_out_here"}
 _REFUSED_ELSEWHERE: Final = 5.0
 """Seconds until another machine's process that refused this server is asked again."""
 
+_NOT_HEARD_YET: Final = frozenset({SessionState.STARTING, SessionState.UNPAIRED})
+"""Nothing is linked, as far as this server knows: a session process that it has just attached to may be pairing."""
+
 _NEEDS_SOMEBODY: Final = frozenset({SessionState.REPLACED, SessionState.OUTDATED, SessionState.BANNED})
 """An account is linked, and pairing anew would not help."""
 
@@ -210,7 +213,7 @@ class SessionManager:
             if board.state in _NEEDS_SOMEBODY:
                 raise self.problem()
             raise AlreadyLoggedIn("a WhatsApp account is linked already")
-        if self._link is None:
+        if self._link is None or board.state in _NOT_HEARD_YET:
             board.update(SessionState.PAIRING)
             self._wanted.pairing = True
             self._looking.wake()
