@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -649,6 +650,30 @@ async def test_login_before_the_start_is_over(account: TestAccount) -> None:
     manager = account.manager()
     async with manager.running():
         assert (await manager.login()).qr_text == "code 1"
+
+
+async def test_login_right_after_attaching(account: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the session process tells of itself has not been read yet."""
+    account.will("qr")
+    first, second = account.manager(), account.manager()
+    attached, go_on = threading.Event(), threading.Event()
+
+    def held_up_once(keys: Path) -> str | None:
+        if not attached.is_set():
+            attached.set()
+            go_on.wait(WAIT)
+        return linked_device(keys)
+
+    async with first.running():
+        shown = await first.login()
+        monkeypatch.setattr(manager_module, "linked_device", held_up_once)
+        async with second.running():
+            await soon(attached.is_set)
+            login = asyncio.create_task(second.login())
+            await soon(lambda: login.done() or second.snapshot.state is SessionState.PAIRING)
+            go_on.set()
+            assert (await login).qr_text == shown.qr_text
+    assert account.starts == 1
 
 
 async def test_login_while_a_linked_account_connects(linked: TestAccount) -> None:
