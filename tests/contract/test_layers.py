@@ -35,6 +35,7 @@ GROUND = {
     "buckets",
     "postgres",
     "documents",
+    "kept_model",
     "__init__",
 }
 """What every room may use."""

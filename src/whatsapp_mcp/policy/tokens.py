@@ -10,25 +10,20 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-import os
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from whatsapp_mcp.clock import now_ms
-from whatsapp_mcp.documents import changing_document, document_version, read_document
-from whatsapp_mcp.errors import NotFound, SetupError, StoreError
-from whatsapp_mcp.platform.file_lock import FileLock
+from whatsapp_mcp.errors import NotFound, SetupError
+from whatsapp_mcp.kept_model import KeptModel, Stamp, stamp_of, unusable
 from whatsapp_mcp.platform.files import remove
-from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_read
 from whatsapp_mcp.policy.caller import Grant, Scope
-from whatsapp_mcp.private_files import write_private
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.token_file import read_token
 from whatsapp_mcp.whereabouts import Place
@@ -36,8 +31,6 @@ from whatsapp_mcp.whereabouts import Place
 DEFAULT_TOKEN: Final = "default"
 _TAKEN: Final = frozenset({DEFAULT_TOKEN, "local"})
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
-_LARGEST: Final = 4_000_000
-"""Bytes of the file."""
 _MOST: Final = 1_000
 _NOTED_EVERY: Final = 60_000
 """Milliseconds between two notes of the last use of a token."""
@@ -45,8 +38,8 @@ _SETTLED_NS: Final = 2_000_000_000
 """A file that was written so short a time ago can change again without its time changing: it is read each time."""
 _PATIENCE: Final = 5.0
 """Seconds that a change waits for another one; each takes milliseconds."""
-
-_Stamp = tuple[int, int, int, int] | None
+_NO_PATIENCE: Final = 0.5
+"""The same for what can be noted later."""
 
 logger = logging.getLogger(__name__)
 
@@ -100,9 +93,9 @@ class TokenBook:
     Safe in any number of processes; each change is made alone."""
 
     def __init__(self, place: Place, default_path: Path) -> None:
-        self._place = place
+        self._kept = _kept(place)
         self._default_path = default_path
-        self._stamp: tuple[_Stamp, _Stamp] | None = None
+        self._stamp: tuple[Stamp | None, Stamp | None] | None = None
         self._content = _Content()
         self._tokens: tuple[Token, ...] = ()
         self._noted: dict[str, int] = {}
@@ -140,7 +133,7 @@ class TokenBook:
             return False
         self._noted[name] = at
         try:
-            with self._changing(0.5) as content:
+            with self._kept.changing(_NO_PATIENCE) as content:
                 content.used[name] = at
         except (OSError, SetupError) as error:
             logger.warning("the last use of a token cannot be noted: %s", error)
@@ -174,7 +167,7 @@ class TokenBook:
             created=now_ms() if at is None else at,
             expires=expires,
         )
-        with self._changing() as content:
+        with self._kept.changing(_PATIENCE) as content:
             if any(other.name == name for other in content.tokens):
                 raise SetupError(
                     f"there is a token {name} already",
@@ -193,7 +186,7 @@ class TokenBook:
             NotFound: there is none of this name.
             SetupError: the file cannot be used.
         """
-        with self._changing() as content:
+        with self._kept.changing(_PATIENCE) as content:
             kept = tuple(token for token in content.tokens if token.name != name)
             if name == DEFAULT_TOKEN and self._default_path.exists():
                 remove(self._default_path)
@@ -214,7 +207,7 @@ class TokenBook:
             SetupError: the file cannot be used.
         """
         taken: list[str] = []
-        with self._changing() as content:
+        with self._kept.changing(_PATIENCE) as content:
             here = {token.name: token for token in content.tokens}
             for token in tokens:
                 if token.name == DEFAULT_TOKEN or (token.accounts is not None and account not in token.accounts):
@@ -241,12 +234,12 @@ class TokenBook:
         return self._tokens
 
     def _look(self) -> None:
-        stamp = _stamp(self._place), _stamp(self._default_path)
+        stamp = self._kept.stamp(), stamp_of(self._default_path)
         if stamp == self._stamp and _settled(stamp):
             return
         self._stamp = None
         self._content, self._tokens = _Content(), ()
-        content = _read(self._place)
+        content = self._kept.read()
         default = self._default()
         self._content, self._tokens = content, (*((default,) if default else ()), *content.tokens)
         self._stamp = stamp
@@ -257,30 +250,7 @@ class TokenBook:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise _unusable(self._default_path, error) from None
-
-    @contextmanager
-    def _changing(self, patience: float = _PATIENCE) -> Iterator[_Content]:
-        """What the file holds; written back when the body has ended well."""
-        if not isinstance(self._place, Path):
-            with _as_setup(), changing_document(self._place) as draft:
-                content = _parsed(self._place, draft.content) if draft.content is not None else _Content()
-                yield content
-                draft.content = _written(content)
-            return
-        try:
-            path = self._place.with_suffix(".lock")
-            lock = FileLock.wait(path, patience)
-            if lock is None:
-                raise SetupError(f"{path} is held by another program", next_step="Try again.")
-            try:
-                content = _read(self._place)
-                yield content
-                write_private(self._place, _written(content))
-            finally:
-                lock.release()
-        except OSError as error:
-            raise _unusable(self._place, error) from None
+            raise unusable(self._default_path, error) from None
 
 
 def digest_of(secret: str) -> str:
@@ -289,74 +259,13 @@ def digest_of(secret: str) -> str:
 
 def tokens_in(place: Place) -> tuple[Token, ...]:
     """Those that it holds. Raises SetupError: it is damaged, open to others, or cannot be read."""
-    return _read(place).tokens
+    return _kept(place).read().tokens
 
 
-def _written(content: _Content) -> bytes:
-    return content.model_dump_json(indent=1, exclude_defaults=True).encode() + b"\n"
+def _kept(place: Place) -> KeptModel[_Content]:
+    return KeptModel(place, _Content, "tokens")
 
 
-@contextmanager
-def _as_setup() -> Iterator[None]:
-    """A database that cannot be used is no worse than a file that cannot."""
-    try:
-        yield
-    except StoreError as error:
-        raise SetupError(f"the tokens cannot be read: {error.message}", next_step=error.next_step) from error
-
-
-def _read(place: Place) -> _Content:
-    if not isinstance(place, Path):
-        with _as_setup():
-            content = read_document(place)
-        return _parsed(place, content) if content is not None else _Content()
-    path = place
-    try:
-        with path.open("rb") as file:
-            why = not_ours_alone(os.fstat(file.fileno()))
-            open_to = others_may_read(file.fileno())
-            written = file.read(_LARGEST)
-    except FileNotFoundError:
-        return _Content()
-    except OSError as error:
-        raise _unusable(path, error) from None
-    if why is not None:
-        raise SetupError(f"the file {path} {why}", next_step="Find out who made it so, then delete it.")
-    if open_to is not None:
-        raise SetupError(f"the file {path} can be read by others ({open_to})", next_step=how_to_close(path))
-    return _parsed(path, written)
-
-
-def _parsed(place: Place, written: bytes) -> _Content:
-    try:
-        return _Content.model_validate_json(written)
-    except ValidationError:
-        raise SetupError(
-            f"the file {place} holds no tokens that can be read",
-            next_step="Delete it and make the tokens anew, or upgrade if a newer version wrote it.",
-        ) from None
-
-
-def _unusable(path: Path, error: OSError) -> SetupError:
-    return SetupError(
-        f"the file {path} cannot be used: {error.strerror}",
-        next_step="Make it readable and its folder writable for the user that runs the server.",
-    )
-
-
-def _stamp(place: Place) -> _Stamp:
-    if not isinstance(place, Path):
-        with _as_setup():
-            version = document_version(place)
-        return (0, version, 0, 0) if version is not None else None
-    path = place
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns
-
-
-def _settled(stamps: tuple[_Stamp, _Stamp]) -> bool:
+def _settled(stamps: tuple[Stamp | None, Stamp | None]) -> bool:
     since = time.time_ns() - _SETTLED_NS
     return all(stamp is None or max(stamp[0], stamp[3]) < since for stamp in stamps)

@@ -4,26 +4,18 @@ document of PostgreSQL."""
 from __future__ import annotations
 
 import base64
-import os
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from whatsapp_mcp.clock import now_ms
-from whatsapp_mcp.documents import changing_document, document_version, read_document
-from whatsapp_mcp.errors import InvalidArgument, NotFound, SetupError, StoreError
+from whatsapp_mcp.errors import InvalidArgument, NotFound, SetupError
+from whatsapp_mcp.kept_model import KeptModel, Stamp
 from whatsapp_mcp.media.source.addresses import Reach
 from whatsapp_mcp.models.events import EventKind
-from whatsapp_mcp.platform.file_lock import FileLock
-from whatsapp_mcp.platform.files import remove
-from whatsapp_mcp.platform.ownership import how_to_close, not_ours_alone, others_may_read
 from whatsapp_mcp.policy.chats import ChatList
-from whatsapp_mcp.private_files import write_private
 from whatsapp_mcp.whereabouts import Place
 
 SECRET_PREFIX: Final = "whsec_"
@@ -31,8 +23,6 @@ SECRET_PREFIX: Final = "whsec_"
 MOST: Final = 1_000
 _SECRET_BYTES: Final = 32
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-_LARGEST: Final = 4 << 20
-"""Bytes of the file."""
 _PATIENCE: Final = 10.0
 """Seconds that a command waits for another one."""
 
@@ -84,23 +74,16 @@ class WebhookBook:
     """Safe in any number of processes, on any number of nodes; each change is made alone."""
 
     def __init__(self, place: Place) -> None:
-        self._place = place
+        # Without the file, nobody starts a deliverer.
+        self._kept = KeptModel(place, _Content, "webhooks", is_empty=lambda content: not content.webhooks)
 
-    def stamp(self) -> tuple[int, int, int] | None:
+    def stamp(self) -> Stamp | None:
         """Another one when it was written anew; None: there is none. Raises SetupError: nobody can tell."""
-        if not isinstance(self._place, Path):
-            with _as_setup():
-                version = document_version(self._place)
-            return (version, 0, 0) if version is not None else None
-        try:
-            found = self._place.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        return self._kept.stamp()
 
     def webhooks(self) -> tuple[Webhook, ...]:
         """Raises SetupError: the file is damaged, open to others, or cannot be read."""
-        return _read(self._place).webhooks
+        return self._kept.read().webhooks
 
     def add(
         self,
@@ -130,7 +113,7 @@ class WebhookBook:
         facts = {"url": url, "kinds": kinds, "chats": chats, "reach": reach, "since": since}
         known = {"name": name, "id": secrets.token_hex(6), "secret": secret, "created": now_ms()}
         webhook = Webhook.model_validate(facts | known)
-        with self._changing() as content:
+        with self._kept.changing(_PATIENCE) as content:
             if any(other.name == name for other in content.webhooks):
                 raise SetupError(
                     f"there is a webhook {name} already",
@@ -143,7 +126,7 @@ class WebhookBook:
 
     def remove(self, name: str) -> None:
         """Raises NotFound, SetupError."""
-        with self._changing() as content:
+        with self._kept.changing(_PATIENCE) as content:
             _named(content.webhooks, name)
             content.webhooks = tuple(one for one in content.webhooks if one.name != name)
 
@@ -153,7 +136,7 @@ class WebhookBook:
         Raises:
             NotFound, SetupError.
         """
-        with self._changing() as content:
+        with self._kept.changing(_PATIENCE) as content:
             found = _named(content.webhooks, name)
             changed = {"resumed": found.resumed + 1} | ({"since": since} if since is not None else {})
             content.webhooks = tuple(
@@ -164,87 +147,9 @@ class WebhookBook:
         """Raises NotFound, SetupError."""
         return _named(self.webhooks(), name)
 
-    @contextmanager
-    def _changing(self) -> Iterator[_Content]:
-        """What the file holds; written back when the body has ended well."""
-        if not isinstance(self._place, Path):
-            with _as_setup(), changing_document(self._place) as draft:
-                content = _parsed(self._place, draft.content) if draft.content is not None else _Content()
-                yield content
-                draft.content = _written(content) if content.webhooks else None
-            return
-        try:
-            path = self._place.with_suffix(".lock")
-            lock = FileLock.wait(path, _PATIENCE)
-            if lock is None:
-                raise SetupError(f"{path} is held by another program", next_step="Try again.")
-            try:
-                content = _read(self._place)
-                yield content
-                if content.webhooks:
-                    write_private(self._place, _written(content))
-                else:  # without the file, nobody starts a deliverer
-                    remove(self._place)
-            finally:
-                lock.release()
-        except OSError as error:
-            raise _unusable(self._place, error) from None
-
 
 def _named(webhooks: tuple[Webhook, ...], name: str) -> Webhook:
     for one in webhooks:
         if one.name == name:
             return one
     raise NotFound(f"there is no webhook {name!r}", next_step="`whatsapp-mcp webhook list` shows which there are.")
-
-
-def _written(content: _Content) -> bytes:
-    return content.model_dump_json(indent=1, exclude_defaults=True).encode() + b"\n"
-
-
-@contextmanager
-def _as_setup() -> Iterator[None]:
-    """A database that cannot be used is no worse than a file that cannot."""
-    try:
-        yield
-    except StoreError as error:
-        raise SetupError(f"the webhooks cannot be read: {error.message}", next_step=error.next_step) from error
-
-
-def _read(place: Place) -> _Content:
-    if not isinstance(place, Path):
-        with _as_setup():
-            content = read_document(place)
-        return _parsed(place, content) if content is not None else _Content()
-    path = place
-    try:
-        with path.open("rb") as file:
-            why = not_ours_alone(os.fstat(file.fileno()))
-            open_to = others_may_read(file.fileno())
-            written = file.read(_LARGEST)
-    except FileNotFoundError:
-        return _Content()
-    except OSError as error:
-        raise _unusable(path, error) from None
-    if why is not None:
-        raise SetupError(f"the file {path} {why}", next_step="Find out who made it so, then delete it.")
-    if open_to is not None:
-        raise SetupError(f"the file {path} can be read by others ({open_to})", next_step=how_to_close(path))
-    return _parsed(path, written)
-
-
-def _parsed(place: Place, written: bytes) -> _Content:
-    try:
-        return _Content.model_validate_json(written)
-    except ValidationError:
-        raise SetupError(
-            f"the file {place} holds no webhooks that can be read",
-            next_step="Delete it and make the webhooks anew, or upgrade if a newer version wrote it.",
-        ) from None
-
-
-def _unusable(path: Path, error: OSError) -> SetupError:
-    return SetupError(
-        f"the file {path} cannot be used: {error.strerror}",
-        next_step="Make it readable and its folder writable for the user that runs the server.",
-    )
