@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from psycopg.rows import class_row
+
 from whatsapp_mcp.cluster.database import ClusterUnreachable, Connection, connect, own_address, told
 from whatsapp_mcp.cluster.tables import CHANNEL, one_at_a_time, prepare
 from whatsapp_mcp.cluster.times import ALIVE, FENCE, HEAD_START, RENEW, STAYS, WANTED
@@ -137,13 +139,13 @@ class Directory:
         """Raises ClusterUnreachable."""
 
         def ask(connection: Connection) -> AccountHolder | None:
-            row = connection.execute(
-                "SELECT account, node, host, port, fingerprint, place, epoch, held,"
-                " extract(epoch FROM heartbeat_at - clock_timestamp())::float8 + %s"
-                " FROM whatsapp_mcp.holders WHERE account = %s",
-                (FENCE, account),
-            ).fetchone()
-            return None if row is None else AccountHolder(*row)  # type: ignore[arg-type]
+            with connection.cursor(row_factory=class_row(AccountHolder)) as cursor:
+                return cursor.execute(
+                    "SELECT account, node, host, port, fingerprint, place, epoch, held,"
+                    " extract(epoch FROM heartbeat_at - clock_timestamp())::float8 + %s AS rest"
+                    " FROM whatsapp_mcp.holders WHERE account = %s",
+                    (FENCE, account),
+                ).fetchone()
 
         return await self._ask(ask)
 

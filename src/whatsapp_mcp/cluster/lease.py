@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 import psycopg
+from psycopg.rows import class_row
 
 from whatsapp_mcp.cluster.database import ClusterUnreachable, Connection, connect, own_address, told
 from whatsapp_mcp.cluster.names import BITS, application_tag, lock_key
@@ -283,13 +284,13 @@ class _Attempt:
         return bool(found.place) and found.place == self._claim.place
 
     def _find(self) -> _Found | None:
-        row = self.connection.execute(
-            "SELECT node, place, held, epoch, heartbeat_at,"
-            " extract(epoch FROM heartbeat_at - clock_timestamp())::float8 + %s"
-            " FROM whatsapp_mcp.holders WHERE account = %s",
-            (FENCE, self._claim.account),
-        ).fetchone()
-        return None if row is None else _Found(*row)  # type: ignore[arg-type]
+        with self.connection.cursor(row_factory=class_row(_Found)) as cursor:
+            return cursor.execute(
+                "SELECT node, place, held, epoch, heartbeat_at AS heartbeat,"
+                " extract(epoch FROM heartbeat_at - clock_timestamp())::float8 + %s AS rest"
+                " FROM whatsapp_mcp.holders WHERE account = %s",
+                (FENCE, self._claim.account),
+            ).fetchone()
 
     def _claim_it(self, found: _Found | None) -> Lease | None:
         """The row is as it was found, or somebody has been quicker."""

@@ -268,7 +268,9 @@ class SessionProcess:
 
     async def run_command(self, command: Command[R], timeout: float) -> R:
         if self._hello.shared is not None:
-            await self._started.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._started.wait()
             if self._connection is None:
                 raise Moving
         assert self._connection is not None, "or the command is for the next process"

@@ -47,9 +47,9 @@ from whatsapp_mcp.offline.installer import find_installer
 from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.platform.system import UNTRIED
 from whatsapp_mcp.settings import Settings
-from whatsapp_mcp.store.engine.sqlite import verifying
 from whatsapp_mcp.store.engine.sqlite.inspection import find_index_fault
 from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.search import verifying
 from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.wire.native import (

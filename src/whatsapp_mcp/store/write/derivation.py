@@ -65,27 +65,18 @@ class Derivation:
         """Who gets a message of ours may confirm it before it is stored here: only now it is known that it is ours, and
         what is told of a receipt that comes later is told."""
         found = self._connection.execute(
-            "SELECT m.sender, receipts.sender, CASE WHEN chat.kind = 'person' THEN delivered_at END, read_at, played_at"
+            "SELECT chat.kind, m.sender, receipts.sender, delivered_at, read_at, played_at"
             " FROM receipts JOIN messages AS m ON m.chat = receipts.chat AND m.id = receipts.message_id"
             " JOIN entities AS chat ON chat.id = m.chat WHERE receipts.chat = ? AND receipts.message_id = ?"
             " AND receipts.from_me = 0 AND m.from_me = 1 AND m.from_history = 0",
             (chat, message_id),
         ).fetchall()
         with self._events.told():
-            for author, sender, *moments in found:
-                for status, at in zip(_RECEIPTS, moments, strict=True):
+            for kind, author, sender, *moments in found:
+                about, in_group = (chat, message_id, author), kind != "person"
+                for receipt, at in zip(_RECEIPTS, moments, strict=True):
                     if at is not None:
-                        self._events.happened(
-                            EventKind.RECEIPT,
-                            chat,
-                            message_id,
-                            author=author,
-                            sender=sender,
-                            from_me=False,
-                            at=at,
-                            now=now,
-                            facts={"status": status.value},
-                        )
+                        self._events.receipt(receipt, about, sender, at, now, from_me=False, in_group=in_group)
 
     def derive_anew(self, chat: int, message_id: str, now: int) -> None:
         """The same as ``derive``, where something that was said before may be about a message that came now."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
 
+from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.models.events import EventKind
 from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import clamp
@@ -110,6 +111,38 @@ class EventLog:
         row = (self.next_arrival(), kind, chat, message_id, author, sender, int(from_me), clamp(at), said, now)
         self._connection.execute(_INSERT, row)
         self._new += 1
+
+    def receipt(
+        self,
+        kind: ReceiptKind,
+        about: tuple[int, str, int],
+        sender: int,
+        at: int,
+        now: int,
+        *,
+        from_me: bool,
+        in_group: bool,
+    ) -> None:
+        """Somebody got a message, read or heard it; that it came to a device of a group's member, each of them says.
+
+        Args:
+            about: chat, id and author of the message.
+        """
+        if in_group and kind is ReceiptKind.DELIVERED:
+            return
+        chat, message_id, author = about
+        facts = {"status": kind.value}
+        self.happened(
+            EventKind.RECEIPT,
+            chat,
+            message_id,
+            author=author,
+            sender=sender,
+            from_me=from_me,
+            at=at,
+            now=now,
+            facts=facts,
+        )
 
     def flush(self, now: int) -> None:
         """At the end of a transaction: remove what is kept no longer."""

@@ -162,26 +162,17 @@ class ReactionsAndReceipts:
 
     def _tell_receipt(self, change: ReceiptReceived, chat: int, message_id: str, sender: Address, now: int) -> None:
         """Before it is stored. Who writes to somebody else can name any id in a receipt: only of messages that are here
-        anything is told; and of groups not to whose devices a message came, which is said by every member."""
+        anything is told."""
         row = self._connection.execute(
             f"SELECT m.sender, (SELECT {_RECEIPT_COLUMN[change.kind]} FROM receipts AS r WHERE r.chat = m.chat"
             " AND r.message_id = m.id AND r.sender = ?3 AND r.from_me = ?4), chat.kind FROM messages AS m"
             " JOIN entities AS chat ON chat.id = m.chat WHERE m.chat = ?1 AND m.id = ?2 AND m.from_me != ?4 LIMIT 1",
             (chat, message_id, sender.id, int(change.from_me)),
         ).fetchone()
-        if row is None or row[1] is not None or (change.kind is ReceiptKind.DELIVERED and row[2] != "person"):
-            return
-        self._events.happened(
-            EventKind.RECEIPT,
-            chat,
-            message_id,
-            author=row[0],
-            sender=sender.id,
-            from_me=change.from_me,
-            at=change.timestamp,
-            now=now,
-            facts={"status": change.kind.value},
-        )
+        if row is not None and row[1] is None:
+            about, in_group = (chat, message_id, row[0]), row[2] != "person"
+            at = change.timestamp
+            self._events.receipt(change.kind, about, sender.id, at, now, from_me=change.from_me, in_group=in_group)
 
 
 def _event(change: PollVoted | Shown) -> tuple[EventKind, dict[str, object]] | None:
