@@ -20,7 +20,7 @@ import pytest
 
 from tests.e2e.harness import Host, environment, http_server, session_pids, until, whatsapp
 from tests.e2e.test_accounts import http_host
-from whatsapp_mcp.simulator import SimulatedPhone
+from whatsapp_mcp.simulator import SimulatedPhone, Simulator, VirtualContact
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the PostgreSQL of the tests runs on Linux")
 
@@ -88,7 +88,9 @@ async def wait_until_connected(node: Node) -> None:
     await wait_until_state(node, "connected")
 
 
-async def test_whichever_node_is_asked_answers_and_one_is_connected(tmp_path: Path, database: str) -> None:
+@asynccontextmanager
+async def linked_nodes(tmp_path: Path, database: str) -> AsyncIterator[tuple[Simulator, VirtualContact, Node, Node]]:
+    """Two nodes that know of an account with one contact, Ana; either may hold it."""
     async with (
         whatsapp(tmp_path) as (simulator, endpoint),
         node("a", endpoint, tmp_path, database) as a,
@@ -97,6 +99,11 @@ async def test_whichever_node_is_asked_answers_and_one_is_connected(tmp_path: Pa
         ana = await simulator.add_contact("Ana")
         await a.host.pair(simulator)
         await wait_until_connected(b)
+        yield simulator, ana, a, b
+
+
+async def test_whichever_node_is_asked_answers_and_one_is_connected(tmp_path: Path, database: str) -> None:
+    async with linked_nodes(tmp_path, database) as (simulator, ana, a, b):
         assert len(a.session_pids()) + len(b.session_pids()) == 1
         cursors = [await each.host.cursor() for each in (a, b)]
         ana.say("hello, whoever you are", to=simulator.phone.account)
@@ -113,14 +120,7 @@ async def test_whichever_node_is_asked_answers_and_one_is_connected(tmp_path: Pa
 
 
 async def test_a_node_that_dies_is_replaced(tmp_path: Path, database: str) -> None:
-    async with (
-        whatsapp(tmp_path) as (simulator, endpoint),
-        node("a", endpoint, tmp_path, database) as a,
-        node("b", endpoint, tmp_path, database) as b,
-    ):
-        ana = await simulator.add_contact("Ana")
-        await a.host.pair(simulator)
-        await wait_until_connected(b)
+    async with linked_nodes(tmp_path, database) as (simulator, ana, a, b):
         holder, other = (a, b) if a.session_pids() else (b, a)
         for pid in (holder.server.pid, *holder.session_pids()):
             os.kill(pid, signal.SIGKILL)
@@ -138,14 +138,7 @@ async def test_a_node_that_dies_is_replaced(tmp_path: Path, database: str) -> No
 async def test_a_session_process_that_is_stopped_or_killed_is_never_connected_beside_its_successor(
     tmp_path: Path, database: str, fault: signal.Signals
 ) -> None:
-    async with (
-        whatsapp(tmp_path) as (simulator, endpoint),
-        node("a", endpoint, tmp_path, database) as a,
-        node("b", endpoint, tmp_path, database) as b,
-    ):
-        ana = await simulator.add_contact("Ana")
-        await a.host.pair(simulator)
-        await wait_until_connected(b)
+    async with linked_nodes(tmp_path, database) as (simulator, ana, a, b):
         (old,) = (*a.session_pids(), *b.session_pids())
         os.kill(old, fault)
         await until(lambda: old not in (*a.session_pids(), *b.session_pids()), what="the end of the old one")
@@ -157,14 +150,7 @@ async def test_a_session_process_that_is_stopped_or_killed_is_never_connected_be
 
 
 async def test_a_node_that_is_drained_gives_its_account_away_while_calls_wait(tmp_path: Path, database: str) -> None:
-    async with (
-        whatsapp(tmp_path) as (simulator, endpoint),
-        node("a", endpoint, tmp_path, database) as a,
-        node("b", endpoint, tmp_path, database) as b,
-    ):
-        ana = await simulator.add_contact("Ana")
-        await a.host.pair(simulator)
-        await wait_until_connected(b)
+    async with linked_nodes(tmp_path, database) as (simulator, ana, a, b):
         holder, other = (a, b) if a.session_pids() else (b, a)
         sent: list[str] = []
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.unit.systems import POSIX
 from whatsapp_mcp.errors import NotFound, SetupError
+from whatsapp_mcp.kept_model import KeptModel
 from whatsapp_mcp.policy import tokens
 from whatsapp_mcp.policy.caller import Grant
 from whatsapp_mcp.policy.tokens import TokenBook
@@ -170,7 +171,7 @@ def test_the_file_is_read_only_when_it_changed(folder: Path, monkeypatch: pytest
     monkeypatch.setattr(tokens, "_SETTLED_NS", -(10**15))  # as if it had been written long ago
     here = book(folder)
     assert here.holder(secret) is not None
-    monkeypatch.setattr(tokens, "_read", lambda path: pytest.fail("it is read again"))
+    monkeypatch.setattr(KeptModel, "read", lambda kept: pytest.fail("it is read again"))
     assert here.holder(secret) is not None
     monkeypatch.undo()
     os.utime(path, ns=(1, 1))
