@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
@@ -141,7 +141,7 @@ def _folder_made(settings: Settings, *, say: bool) -> str:
     return made
 
 
-def directory_of(settings: Settings) -> Directory | None:
+def _directory_of(settings: Settings) -> Directory | None:
     """What the database knows of other machines, where there is one."""
     if settings.database is None:
         return None
@@ -152,9 +152,8 @@ def directory_of(settings: Settings) -> Directory | None:
     return Directory(settings.database.get_secret_value(), settings.node, max_accounts=settings.max_accounts)
 
 
-def other_machines(settings: Settings, directory: Directory | None = None) -> OtherMachines | None:
+def _other_machines(directory: Directory | None, settings: Settings) -> OtherMachines | None:
     """That may hold the account, where it lies in a database."""
-    directory = directory or directory_of(settings)
     if directory is None:
         return None
     from whatsapp_mcp.supervisor.elsewhere import OtherMachines
@@ -171,7 +170,7 @@ def assemble(
     temporary: bool = False,
     managed: Callable[[SessionManager], None] = lambda _: None,
     ended: Ended = lambda _: None,
-    elsewhere: OtherMachines | None = None,
+    directory: Directory | None = None,
 ) -> Server[Any]:
     """The MCP server. Its lifespan runs the session in the background: `initialize` never waits for WhatsApp.
 
@@ -180,26 +179,27 @@ def assemble(
             with contacts that answer.
         autoscan: let the simulated phone scan a shown QR code by itself.
         temporary: with ``simulated``: remove the data directory when simulator and session process have ended.
-        managed, ended: are given the session's manager, and each call that has ended; ``elsewhere``: other machines.
+        managed, ended: are given the session's manager, and each call that has ended.
+        directory: of several servers of this process; None: this one has one of its own, where a database is set.
     """
     from whatsapp_mcp.server.app import build_server
 
     operations = offered(settings)
     made = _folder_made(settings, say=not simulated)
+    own = _directory_of(settings) if directory is None else None
+    managing = partial(SessionManager, kind=kind, elsewhere=_other_machines(directory or own, settings))
     if simulated:
         from whatsapp_mcp.offline.simulated import SimulatedWhatsApp
 
         removed, linger = settings.data_dir if temporary else None, settings.session_linger
         world = SimulatedWhatsApp(settings.account_dir, autoscan=autoscan, linger=linger, temporary=removed)
         settings = settings.model_copy(update={"endpoint": world.endpoint_path})
-        manager = SessionManager(settings, kind=kind, prepare=world.start, elsewhere=elsewhere)
+        manager = managing(settings, prepare=world.start)
     else:
-        world = None
-        told = made if kind == "stdio" else ""
-        manager = SessionManager(settings, kind=kind, made=told, elsewhere=elsewhere)
+        world, manager = None, managing(settings, made=made if kind == "stdio" else "")
     managed(manager)
     running = _OperationsOnDemand(settings, manager, ended)
-    lifespan = partial(_lifespan, manager, running, world)
+    lifespan = partial(_running, manager, running, world, own)
     return build_server(operations, running, settings, lifespan=lifespan, session=manager)
 
 
@@ -211,18 +211,18 @@ def _check_media(settings: Settings) -> None:
         received_media(settings.received_media)
 
 
-def _lifespan(
-    manager: SessionManager, operations: _OperationsOnDemand, world: SimulatedWhatsApp | None, _: Server[Any]
-) -> AbstractAsyncContextManager[None]:
-    return _running(manager, operations, world)
-
-
 @asynccontextmanager
 async def _running(
-    manager: SessionManager, operations: _OperationsOnDemand, world: SimulatedWhatsApp | None
+    manager: SessionManager,
+    operations: _OperationsOnDemand,
+    world: SimulatedWhatsApp | None,
+    directory: Directory | None,
+    _: Server[Any],
 ) -> AsyncIterator[None]:
     """The life of one server."""
     async with AsyncExitStack() as stack:
+        if directory is not None:
+            stack.callback(directory.close)
         if world is not None:
             await stack.enter_async_context(world.running(manager))
         await stack.enter_async_context(manager.running())
@@ -278,9 +278,12 @@ async def at_terminal(settings: Settings, *, ask: Asking | None, session: bool) 
     make_folder(settings.data_dir)
     make_folder(settings.account_dir)
     check_files(settings.account_dir)
-    manager = SessionManager(settings, kind="terminal", elsewhere=other_machines(settings))
+    directory = _directory_of(settings)
+    manager = SessionManager(settings, kind="terminal", elsewhere=_other_machines(directory, settings))
     running = _OperationsOnDemand(settings, manager)
     async with AsyncExitStack() as stack:
+        if directory is not None:
+            stack.callback(directory.close)
         if session:
             await stack.enter_async_context(manager.running())
         stack.push_async_callback(running.close)
@@ -321,7 +324,7 @@ class AccountServers:
         self._managers: dict[str, SessionManager] = {}
         self._unusable: dict[str, tuple[int, ...]] = {}
         """Accounts with a call that found a database damaged, and which files there were: others are well again."""
-        self._directory = directory_of(settings)
+        self._directory = _directory_of(settings)
         self._membership: Membership | None = None
         self._shared: set[str] = set()
         """Accounts that are known from the database, whether or not there is a folder."""
@@ -363,7 +366,7 @@ class AccountServers:
             self._of(name),
             managed=partial(self._managed, name),
             ended=partial(self._ended, name),
-            elsewhere=other_machines(self._of(name), self._directory),
+            directory=self._directory,
         )
 
     def _managed(self, name: str, manager: SessionManager) -> None:
@@ -392,6 +395,11 @@ class AccountServers:
         self._membership = Membership(url, self._directory, self, address=address, version=__version__)
         async with self._membership.joined():
             yield
+
+    def close(self) -> None:
+        """After the last server has ended."""
+        if self._directory is not None:
+            self._directory.close()
 
     def know(self, accounts: Collection[str]) -> None:
         """All that the database has, whichever node holds them."""

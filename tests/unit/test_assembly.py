@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from tests.unit.session_db.session_database import link_device
 from tests.unit.systems import needs_modes
-from whatsapp_mcp.assembly import AccountServers, assemble
+from tests.unit.waiting import soon
+from whatsapp_mcp.assembly import AccountServers, assemble, at_terminal
 from whatsapp_mcp.catalog import load_catalog
 from whatsapp_mcp.clock import now, now_ms
+from whatsapp_mcp.cluster.directory import Directory
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.pipe.ledger import Ledger
@@ -164,3 +168,30 @@ def test_an_account_whose_store_a_call_found_damaged_is_not_ready(
     restored.write_bytes(b"another file")
     restored.replace(settings.store_path)
     assert accounts.standing("default").ready
+
+
+async def test_who_looks_for_other_machines_ends_that_with_itself(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Directory] = []
+
+    class Kept(Directory):  # for what nobody has any more is ended too
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            made.append(self)
+
+    monkeypatch.setattr("whatsapp_mcp.cluster.directory.Directory", Kept)
+    settings = Settings(data_dir=tmp_path, database=SecretStr(postgres_url), require_endpoint=True)
+    async with at_terminal(settings, ask=None, session=True):
+        await soon(lambda: asking() == 1)
+    await soon(lambda: asking() == 0)
+    accounts = AccountServers(settings)
+    await made[-1].nodes()
+    assert asking() == 1
+    accounts.close()
+    await soon(lambda: asking() == 0)
+
+
+def asking() -> int:
+    """Threads that ask the database about other machines."""
+    return sum(thread.name.startswith("cluster") for thread in threading.enumerate())

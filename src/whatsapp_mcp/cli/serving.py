@@ -85,7 +85,7 @@ def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
         from whatsapp_mcp.server.light_sdk import import_parts_on_demand
 
         import_parts_on_demand(http=False)
-        from whatsapp_mcp.assembly import assemble, other_machines
+        from whatsapp_mcp.assembly import assemble
         from whatsapp_mcp.server.stdio import serve_stdio
 
         server = assemble(
@@ -93,7 +93,6 @@ def stdio(simulated: bool, autoscan: bool, **options: Any) -> None:
             simulated=simulated,
             autoscan=autoscan,
             temporary=_keeps_nothing(simulated, options),
-            elsewhere=other_machines(settings),
         )
         gc.freeze()
         gc.enable()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from typing import Any, Final, Protocol
 
 import anyio
@@ -47,6 +47,10 @@ class ServedAccounts(WatchedAccounts, Protocol):
         """While inside, accounts may be begun with that nobody asked for here."""
         ...
 
+    def close(self) -> None:
+        """After the last server has ended."""
+        ...
+
 
 class _Running:
     """The server of one account, from its first request on."""
@@ -80,13 +84,14 @@ class AccountPaths:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """While inside, accounts can be used; on leaving, the servers of all that were end, side by side."""
-        async with anyio.create_task_group() as self._tasks:
-            async with self._accounts.serving(lambda name: self._find(name) is not None):
-                for name in self._accounts.unasked():
-                    self._find(name)
-                yield
-            for account in self._running.values():
-                account.stop.set()
+        with closing(self._accounts):
+            async with anyio.create_task_group() as self._tasks:
+                async with self._accounts.serving(lambda name: self._find(name) is not None):
+                    for name in self._accounts.unasked():
+                        self._find(name)
+                    yield
+                for account in self._running.values():
+                    account.stop.set()
 
     @property
     def accounts(self) -> WatchedAccounts:

@@ -73,6 +73,8 @@ class FakeAccounts:
     def serving(self, begin: Callable[[str], bool]) -> AbstractAsyncContextManager[None]:
         return nullcontext()
 
+    def close(self) -> None: ...
+
     def unasked(self) -> tuple[str, ...]:
         return ()
 
