@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import anyio
+from bench.processes import below
 
 from tests.e2e.harness import Host, Json, host_on, paired, server_parameters, until, whatsapp
 from whatsapp_mcp.simulator import Simulator
@@ -133,18 +134,11 @@ async def stopped_login(host: Host) -> int:
     with anyio.fail_after(40):
         while True:
             for session in host.session_pids():
-                for child in children_of(session):
-                    if b"side_login.process" in Path(f"/proc/{child}/cmdline").read_bytes():
-                        os.kill(child, signal.SIGSTOP)
-                        return child
+                for child in below(session):
+                    if "side_login.process" in child.command:
+                        os.kill(child.pid, signal.SIGSTOP)
+                        return child.pid
             await anyio.sleep(0.005)
-
-
-def children_of(parent: int) -> list[int]:
-    try:
-        return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
-    except OSError:
-        return []
 
 
 async def test_servers_share_a_pause_and_the_limit(tmp_path: Path) -> None:
