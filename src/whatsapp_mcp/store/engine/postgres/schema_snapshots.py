@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
 import psycopg
 
@@ -16,8 +15,6 @@ from whatsapp_mcp.store.engine.postgres.restricted import make_views, refresh
 from whatsapp_mcp.store.engine.postgres.tables import schema_version, table_number
 from whatsapp_mcp.store.version import SCHEMA_VERSION, older_store
 from whatsapp_mcp.whereabouts import PostgresSchema
-
-_BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class SchemaSnapshots:
@@ -55,7 +52,7 @@ class SchemaSnapshots:
             if connection is None:
                 return self._opened()
             try:
-                connection.execute(_BEGIN)
+                connection.begin_snapshot()
                 if table_number(connection, self._where) == connection.tables:
                     return connection
             except psycopg.OperationalError:
@@ -72,7 +69,7 @@ class SchemaSnapshots:
             if version:
                 if self._readable is not None:
                     make_views(connection)
-                connection.execute(_BEGIN)
+                connection.begin_snapshot()
                 return connection
         except BaseException:
             connection.close()
@@ -85,7 +82,7 @@ class SchemaSnapshots:
             connection.close()
             return
         try:
-            connection.execute("ROLLBACK" if connection.has_failed else "COMMIT")
+            connection.end_snapshot()
         except psycopg.Error:
             connection.close()
             return
