@@ -77,9 +77,7 @@ def name_for_neonize(database: Whereabouts) -> str:
     if isinstance(database, PostgresSchema):
         return for_neonize(database)
     check_path(database)
-    return (
-        f"{database}{_PATIENT}"
-    )
+    return f"{database}{_PATIENT}"
 
 
 def make_folder(folder: Path) -> None:
