@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +246,38 @@ async def test_doubled_message_is_stored_once(shared: SharedAccount) -> None:
         ana.say("then this")
         await heard(host, ana, "then this")
         assert await contents(host, ana.number) == ["twice", "then this"]
+
+
+async def test_a_message_that_is_not_encrypted_for_its_recipient_was_not_sent(shared: SharedAccount) -> None:
+    """whatsmeow sends it to the account's own phone all the same, and WhatsApp acknowledges that."""
+    async with shared.borrowed() as (simulator, host):
+        ana, bruno = await simulator.add_contact("Ana"), await simulator.add_contact("Bruno")
+        await host.call("sendMessage", phone=bruno.number, message="the phone has a session from now on")
+        order = {"phone": ana.number, "message": "hello", "idempotency_key": "not encrypted"}
+        simulator.faults.fail_iq("encrypt", 429, "rate-overlimit")
+        error = await host.refused("sendMessage", **order)
+        assert error["code"] == "not_encrypted"
+        assert not ana.inbox
+        sent = await host.call("sendMessage", **order)
+        assert (await ana.wait_for_message()).id == sent["message_id"]
+        assert len(ana.inbox) == 1
+        assert await contents(host, ana.number) == ["hello"]
+
+
+async def test_a_message_waits_for_whoever_writes_to_the_keys(tmp_path: Path) -> None:
+    """As long as SQLite waits by itself, and longer: whatsmeow would leave out who it cannot encrypt for by then."""
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        await host.call("sendMessage", phone=ana.number, message="before")
+        folder = host.data_dir / "default"
+        with closing(sqlite3.connect(folder / "session.db", timeout=30, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(partial(host.call, "sendMessage", phone=ana.number, message="meanwhile"))
+                await anyio.sleep(7)
+                other.execute("ROLLBACK")
+        assert "locked" not in (folder / "session.log").read_text()
+        await ana.wait_for_message(lambda message: message.summary.text == "meanwhile")
 
 
 async def test_hasty_goodbye_after_pairing(tmp_path: Path) -> None:
