@@ -80,7 +80,7 @@ async def wait_until_state(node: Node, state: str) -> None:
         result = await node.host.raw("appStatus")
         return f'"{state}"' in json.dumps(result.structured_content)
 
-    with anyio.fail_after(40):
+    with anyio.fail_after(120):
         while not await reached():
             await anyio.sleep(0.1)
 

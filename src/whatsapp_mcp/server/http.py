@@ -3,6 +3,7 @@ default."""
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 import time
@@ -18,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, AuthenticationError, BaseUser
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -40,6 +41,8 @@ from whatsapp_mcp.server.listening import (
 from whatsapp_mcp.server.sessions import AccountSessions, SessionTable
 from whatsapp_mcp.server.signals import on_stop_signals
 from whatsapp_mcp.server.watchers import Watchers
+
+logger = logging.getLogger(__name__)
 
 MAX_BODY: Final = 32 * 1024 * 1024
 """Bytes of one request; media may come as `data:` URIs."""
@@ -281,6 +284,8 @@ class _OpenRequests:
             self._open[request] = scope
             try:
                 await self._app(scope, receive, watched)
+            except ClientDisconnect:  # in the middle of its request; uvicorn would log where we were
+                logger.debug("a client hung up in the middle of its request")
             finally:
                 del self._open[request]
         if request.cancelled_caught and not progress["complete"]:
