@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from whatsapp_mcp.errors import DataDirectoryInUse, StoreError
 from whatsapp_mcp.postgres import drop_schema, rename_schema
@@ -15,8 +15,7 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.whereabouts import PostgresSchema
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
+    from whatsapp_mcp.cluster.database import Connection
     from whatsapp_mcp.cluster.lease import Lease
 
 logger = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ def remove_schema(settings: Settings) -> None:
             drop_schema(where, partial(forget, settings, lease))
 
 
-def forget(settings: Settings, lease: Lease, connection: Connection[Any]) -> None:
+def forget(settings: Settings, lease: Lease, connection: Connection) -> None:
     """That somebody held it."""
     from whatsapp_mcp.cluster.tables import forget_account
 
