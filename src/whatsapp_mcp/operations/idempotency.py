@@ -68,7 +68,7 @@ async def key_of_call(services: Services, call: Call, caller: Caller) -> tuple[S
     of = hashlib.sha256(f"{exactly} {caller.conversation.mark}".encode()).hexdigest()
     while True:
         key = SendKey(key=f"call {of}", fingerprint="", seconds=services.settings.repeat_seconds)
-        taken, another = services.store.look(partial(_standing, key=key, due=call.due_at))
+        taken, another = await services.store.look(partial(_standing, key=key, due=call.due_at))
         if another is None:
             return key, taken
         of = hashlib.sha256(f"{of} {another}".encode()).hexdigest()
@@ -93,12 +93,12 @@ def _standing(store: StoreReader, key: SendKey, due: int | None) -> tuple[bool, 
 async def told_again(services: Services) -> Outcome | None:
     """The result of what was sent under the key of this call, if that is so."""
     done = await earlier(services, services.send_key) if services.send_key is not None else None
-    return sent_outcome(services, done, "The message was sent.") if done is not None else None
+    return await sent_outcome(services, done, "The message was sent.") if done is not None else None
 
 
 async def earlier(services: Services, key: SendKey) -> SentMessage | None:
     """What was sent under the key; nothing that is finished needs a connection to be told."""
-    stood = services.store.look(lambda store: store.send_under(key.key, key.kept))
+    stood = await services.store.look(lambda store: store.send_under(key.key, key.kept))
     if stood is None:
         return None
     sent = key.sent_before(stood.fingerprint, stood.result)
