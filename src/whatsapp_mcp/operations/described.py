@@ -74,9 +74,9 @@ async def described(services: Services, operation: Operation, arguments: Argumen
         links=tuple(str(given[name]) for name in (*touches.links, *touches.files) if is_link(given.get(name))),
         when=due.told if due is not None else None,
         due_at=due.at if due is not None else None,
-        stops_own=operation.name == "revokeMessage" and is_held(services, given["message_id"]),
+        stops_own=operation.name == "revokeMessage" and await is_held(services, given["message_id"]),
         secrets=await _secrets(texts, files) if rules.ask.secrets != "never" and touches.changes else (),
-        others_numbers=services.store.look(lambda store: tuple(_numbers_of_others(store, texts, chats))),
+        others_numbers=await services.store.look(lambda store: tuple(_numbers_of_others(store, texts, chats))),
         failed=failed,
     )
 
@@ -117,7 +117,7 @@ async def _chat(services: Services, operation: Operation, text: str) -> Jid:
 
 async def _at(services: Services, chat: Jid, *, wait: bool) -> Party:
     """The chat; ``wait`` for the contacts of a device that is new, of whom it may be one."""
-    party = services.store.look(lambda store: _party(store, chat))
+    party = await services.store.look(lambda store: _party(store, chat))
     if party.facts.known or not wait:
         return party
     return await once_known(services, lambda store: _party(store, chat), known=lambda found: found.facts.known)
@@ -132,7 +132,7 @@ async def _people(services: Services, given: Arguments, names: tuple[str, ...]) 
         if isinstance(value, list):
             given[name] = [str(jid) for jid in people]
         found += people
-    return services.store.look(lambda store: tuple(_party(store, jid) for jid in found))
+    return await services.store.look(lambda store: tuple(_party(store, jid) for jid in found))
 
 
 def _party(store: StoreReader, jid: Jid) -> Party:

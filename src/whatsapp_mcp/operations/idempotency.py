@@ -68,7 +68,7 @@ async def key_of_call(services: Services, call: Call, caller: Caller) -> SendKey
     of = hashlib.sha256(f"{exactly} {caller.conversation.mark}".encode()).hexdigest()
     while True:
         key = SendKey(key=f"call {of}", fingerprint="", seconds=services.settings.repeat_seconds)
-        another = services.store.look(partial(_of_another, key=key, due=call.due_at))
+        another = await services.store.look(partial(_of_another, key=key, due=call.due_at))
         if another is None:
             return key
         of = hashlib.sha256(f"{of} {another}".encode()).hexdigest()
@@ -91,12 +91,12 @@ def _of_another(store: StoreReader, key: SendKey, due: int | None) -> str | None
 async def told_again(services: Services) -> Outcome | None:
     """The result of what was sent under the key of this call, if that is so."""
     done = await earlier(services, services.send_key) if services.send_key is not None else None
-    return sent_outcome(services, done, "The message was sent.") if done is not None else None
+    return await sent_outcome(services, done, "The message was sent.") if done is not None else None
 
 
 async def earlier(services: Services, key: SendKey) -> SentMessage | None:
     """What was sent under the key; nothing that is finished needs a connection to be told."""
-    stood = services.store.look(lambda store: store.send_under(key.key, key.kept))
+    stood = await services.store.look(lambda store: store.send_under(key.key, key.kept))
     if stood is None:
         return None
     sent = key.sent_before(stood.fingerprint, stood.result)

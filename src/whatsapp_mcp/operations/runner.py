@@ -32,6 +32,7 @@ from whatsapp_mcp.operations.targets import canonical
 from whatsapp_mcp.policy.call import Call
 from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.gate import Gate
+from whatsapp_mcp.policy.limits import Uses
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.rules import Rules
 from whatsapp_mcp.policy.taint import ANYBODY
@@ -107,11 +108,11 @@ class OperationRunner:
     async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         operation = passage.operation
         handler = partial(_in_time, operation, await _handler(operation))
-        rules = self._gate.enter(passage)
+        rules = await self._gate.beside_loop(partial(self._gate.enter, passage))
         services = self._within(rules, passage.caller)
         conversation = passage.caller.conversation
         if conversation.chat is not None:
-            conversation.chat = canonical(self._services, conversation.chat)
+            conversation.chat = await canonical(self._services, conversation.chat)
         if IDEMPOTENCY_KEY not in arguments:
             return await self._admitted(passage, rules, handler, services, arguments)
         from whatsapp_mcp.operations.idempotency import run_once
@@ -122,7 +123,8 @@ class OperationRunner:
     async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
         from whatsapp_mcp.operations.watching import watch
 
-        services = self._within(self._gate.enter(passage), passage.caller)
+        rules = await self._gate.beside_loop(partial(self._gate.enter, passage))
+        services = self._within(rules, passage.caller)
         return await watch(services, passage.operation, arguments)
 
     def ended(self, passage: Passage) -> None:
@@ -148,7 +150,7 @@ class OperationRunner:
         try:
             # To look at what is here needs no leave: what may not be read is not there.
             if passage.operation.touches.act != "look":
-                services = replace(services, counting=partial(self._gate.count_also, passage, rules))
+                services = replace(services, counting=partial(self._count_also, passage, rules))
                 call = await described(services, passage.operation, arguments, rules)
                 arguments = dict(call.arguments)
                 if passage.operation.touches.later is not None:
@@ -159,13 +161,16 @@ class OperationRunner:
                 outcome = replace(outcome, failed=(*passage.call.failed, *outcome.failed))
         except WhatsAppMcpError as error:
             if isinstance(error, _DID_NOTHING):
-                self._gate.undone(passage)
+                await self._gate.beside_loop(partial(self._gate.undone, passage))
             self._heard_of(passage, error)
             raise
         if outcome.untrusted:
             self._heard(passage, outcome)
         passage.ids = _ids(arguments, outcome)
         return outcome
+
+    async def _count_also(self, passage: Passage, rules: Rules, uses: Uses) -> None:
+        await self._gate.beside_loop(partial(self._gate.count_also, passage, rules, uses))
 
     async def _unless_repeated(
         self, passage: Passage, rules: Rules, call: Call, handler: Handler, services: Services, arguments: Arguments

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
@@ -97,13 +97,16 @@ class Store:
             del self._restricted[next(iter(self._restricted))]
         return store
 
-    def may_read(self, *chats: Jid) -> frozenset[Jid]:
+    async def may_read(self, *chats: Jid) -> frozenset[Jid]:
         """Those of these chats that may be read, be they known or not."""
-        return self._reader.may_read(chats)
+        return await self.look(lambda reader: reader.may_read(chats))
 
-    def look(self, query: Callable[[StoreReader], T]) -> T:
-        """Look a few rows up by an index, without the detour over a thread, which costs more than such a query."""
-        return query(self._reader)
+    async def look(self, query: Callable[[StoreReader], T]) -> T:
+        """Look a few rows up by an index: in a file without the detour over a thread, which costs more than such a
+        query."""
+        if self._reader.is_at_hand:
+            return query(self._reader)
+        return await self.read(query)
 
     async def read(self, query: Callable[[StoreReader], T]) -> T:
         return await anyio.to_thread.run_sync(query, self._reader, limiter=self._limiter)
@@ -112,7 +115,7 @@ class Store:
 _PATIENT: Final = Patience()
 
 
-def _uncounted(_uses: Uses) -> None: ...
+async def _uncounted(_uses: Uses) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -129,7 +132,7 @@ class Services:
     """The same for ``transcribers``."""
     send_key: SendKey | None = None
     """Of the call that is served: under it, a message is sent once; see `idempotency`."""
-    counting: Callable[[Uses], None] = _uncounted
+    counting: Callable[[Uses], Awaitable[None]] = _uncounted
     """Said of what only shows on the way, before it is done: that WhatsApp is asked whether a number is on it, that so
     many bytes came from a link. It counts, whatever becomes of the call; raises RateLimited."""
     patience: Patience = _PATIENT

@@ -43,6 +43,7 @@ from whatsapp_mcp.whatsapp.whatsmeow_log import (
     is_unparsed,
     may_be_of_keys,
     unavailable_in,
+    unencrypted_in,
 )
 from whatsapp_mcp.whereabouts import PostgresSchema, guarded, whereabouts_of
 from whatsapp_mcp.worker.departures import Departures
@@ -291,6 +292,8 @@ class WhatsAppConnection:
             self._in_loop(self._take, _end_by(ban))
         elif may_be_of_keys(name, text):
             self._check_keys()
+        elif unencrypted := unencrypted_in(level, name, text):
+            self._account.goes_without(*unencrypted)
         elif explained := unavailable_in(level, name, text):
             self._intake.unavailable(*explained)
         logging.getLogger("whatsapp_mcp.whatsmeow").log(shown, "%s: %s", name, text)

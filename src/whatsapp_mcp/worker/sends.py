@@ -128,7 +128,7 @@ class Sends:
 
     def _proven(self, key: p.SendKey, stood: KeyedSend, handed_over: HandedOver) -> SentMessage | None:
         """What a receipt proves to have been sent, though its acknowledgement was lost; it is stored now."""
-        message_id, chat = handed_over
+        message_id, chat = handed_over.id, handed_over.chat
         if not self._store.run_now(lambda writer: writer.has_receipt(message_id, chat)):
             return None
         number = self._account.number_of(chat) if chat.is_lid else None

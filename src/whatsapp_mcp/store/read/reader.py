@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.clock import now_ms
@@ -59,6 +60,8 @@ class StoreReader:
         """``judge``: see ``restricted``."""
         self._database = database_at(where)
         self._judge = judge
+        self.is_at_hand = isinstance(where, Path)
+        """Whether nothing is between, so that a few rows are there at once."""
         self._connections = self._database.snapshots(ReadableChats(judge) if judge else None)
 
     def restricted(self, judge: Judge) -> StoreReader:

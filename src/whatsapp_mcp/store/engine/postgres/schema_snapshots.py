@@ -10,7 +10,7 @@ from typing import Final
 import psycopg
 
 from whatsapp_mcp.store.database import Readable
-from whatsapp_mcp.store.engine.postgres.connection import PostgresConnection
+from whatsapp_mcp.store.engine.postgres.connection import STATEMENT_TIMEOUT, PostgresConnection
 from whatsapp_mcp.store.engine.postgres.errors import database_errors
 from whatsapp_mcp.store.engine.postgres.restricted import make_views, refresh
 from whatsapp_mcp.store.engine.postgres.tables import schema_version, table_number
@@ -18,6 +18,7 @@ from whatsapp_mcp.store.version import SCHEMA_VERSION, older_store
 from whatsapp_mcp.whereabouts import PostgresSchema
 
 _BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_ANSWER_WITHIN: Final = STATEMENT_TIMEOUT / 1000 + 5
 
 
 class SchemaSnapshots:
@@ -55,7 +56,7 @@ class SchemaSnapshots:
             if connection is None:
                 return self._opened()
             try:
-                connection.execute(_BEGIN)
+                connection.begin(_BEGIN)
                 if table_number(connection, self._where) == connection.tables:
                     return connection
             except psycopg.OperationalError:
@@ -63,7 +64,7 @@ class SchemaSnapshots:
             connection.close()
 
     def _opened(self) -> PostgresConnection | None:
-        connection = PostgresConnection(self._where)
+        connection = PostgresConnection(self._where, answer_within=_ANSWER_WITHIN)
         try:
             connection.tables = table_number(connection, self._where)
             version = schema_version(connection, self._where)
