@@ -280,6 +280,28 @@ async def test_a_message_waits_for_whoever_writes_to_the_keys(tmp_path: Path) ->
         await ana.wait_for_message(lambda message: message.summary.text == "meanwhile")
 
 
+async def test_whoever_writes_while_we_write_gets_everything(tmp_path: Path) -> None:
+    """whatsmeow uses keys twice then, and who gets a second message under one drops it: every fourth, without care."""
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        ana.reads = False
+        (device,) = (device for device in simulator.phone.account.devices.values() if not device.is_local)
+
+        async def write() -> None:
+            while True:
+                if len(device.waiting) < 10:
+                    ana.say("hello")
+                await anyio.sleep(0.002)
+
+        async with anyio.create_task_group() as writing:
+            writing.start_soon(write)
+            for number in range(40):
+                await host.call("sendMessage", phone=ana.number, message=f"number {number}")
+            writing.cancel_scope.cancel()
+        await ana.wait_for_message(lambda message: message.summary.text == "number 39")
+        assert [message.summary.text for message in ana.inbox] == [f"number {number}" for number in range(40)]
+
+
 async def test_hasty_goodbye_after_pairing(tmp_path: Path) -> None:
     """A server that hangs up right after the 515 makes whatsmeow wait for ever now and then."""
     async with whatsapp(tmp_path) as (simulator, endpoint), host_on(endpoint, tmp_path / "data") as host:

@@ -7,12 +7,12 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
-import anyio
 import anyio.to_thread
 
 from whatsapp_mcp.buckets import prefix_from
@@ -107,7 +107,7 @@ class WhatsAppConnection:
         self._hello = hello
         self._tell = tell
         self._loop = asyncio.get_running_loop()
-        self._limiter = anyio.CapacityLimiter(CALLS_AT_ONCE)
+        self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, "call")
         self._was_connected = False
         self._disconnected = False
         self._keys = whereabouts_of(hello.keys)
@@ -139,7 +139,7 @@ class WhatsAppConnection:
             policy=hello.policy,
         )
         self._deferring = messages.deferring
-        self._departures = Departures(self._deferring, store, self._limiter, stay=int(hello.schedule_stay * 3_600_000))
+        self._departures = Departures(self._deferring, store, self._threads, stay=int(hello.schedule_stay * 3_600_000))
         self._commands = Dispatch(
             AccountHandlers(self._account, store),
             messages,
@@ -198,8 +198,8 @@ class WhatsAppConnection:
     async def run(self, command: Command[R], timeout: float) -> R:
         """The thread of a call that timed out goes on until whatsmeow gives up (75 s); it keeps its place till then."""
         try:
-            with anyio.fail_after(timeout):
-                return await self._commands.run(command, self._limiter)
+            async with asyncio.timeout(timeout):
+                return await self._commands.run(command, self._threads)
         except TimeoutError:
             raise SessionTimeout(f"WhatsApp did not answer within {timeout:g} seconds") from None
 

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from anyio import CapacityLimiter
 
 from tests.unit.waiting import WAIT, soon, wait_until
 from tests.unit.whatsapp.received import ANA, ANA_LID, TEAM
@@ -303,7 +302,7 @@ async def running(session: Session) -> AsyncIterator[Departures]:
     async def briefly(_seconds: float) -> None:
         await asyncio.sleep(0.01)
 
-    departures = Departures(session.messages.deferring, session.thread, CapacityLimiter(4), pause=briefly)
+    departures = Departures(session.messages.deferring, session.thread, ThreadPoolExecutor(4), pause=briefly)
     task = asyncio.create_task(departures.run())
     yield departures
     await departures.ended()
@@ -343,8 +342,8 @@ async def test_after_sleep_nothing_leaves_by_a_connection_that_may_be_dead(sessi
         slept.append(seconds)
         await asyncio.Event().wait()
 
-    limiter = CapacityLimiter(4)
-    departures = Departures(session.messages.deferring, session.thread, limiter, now=lambda: clock[0], pause=pause)
+    threads = ThreadPoolExecutor(4)
+    departures = Departures(session.messages.deferring, session.thread, threads, now=lambda: clock[0], pause=pause)
     task = asyncio.create_task(departures.run())
     held = hold(session)
     departures.connection_is(up=True)
@@ -492,7 +491,7 @@ async def test_the_next_process_goes_on_with_what_was_being_uploaded(session: Se
     uploads(session)
     go_on = threading.Event()
     there = hang_in(session, "Upload", go_on)
-    departures = Departures(session.messages.deferring, session.thread, CapacityLimiter(4))
+    departures = Departures(session.messages.deferring, session.thread, ThreadPoolExecutor(4))
     task = asyncio.create_task(departures.run())
     departures.connection_is(up=True)
     taken = take(session, tmp_path)
