@@ -33,7 +33,7 @@ __all__ = ["measure"]
 
 MESSAGES: Final = 50_000
 ROUNDS: Final = 2
-RATIO: Final = 3.5
+RATIO: Final = 3.2
 RATIO_OF_POSTGRES: Final = 3.0
 
 

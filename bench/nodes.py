@@ -1,11 +1,10 @@
 """``python -m bench.nodes [--faults N] [--accounts N] [--nodes N] [--seed S] [--json]``: kill machines, and count.
 
 Some nodes share one PostgreSQL and the accounts of one simulator. Contacts write to each account all the time, and
-users send by any node. Meanwhile a node is killed with all its processes, a session process is killed or stopped for a
-while,
-a node's connections to the database are cut, or silenced for longer than it may hold its accounts, a node is drained,
-and PostgreSQL is started again: each N times, mixed and at random moments. Every node reaches the database through a
-TCP connection that the bench can cut.
+users send by any node. Meanwhile a node is killed with all its processes or stopped for a minute, a session process is
+killed or stopped for a while, a node's connections to the database are cut, or silenced for longer than it may hold its
+accounts, a node is drained, or killed while it is drained, and PostgreSQL is started again: each N times, mixed and at
+random moments. Every node reaches the database through a TCP connection that the bench can cut.
 
 When everything has settled, no device was connected twice at once (the simulator counts), what a tool said was sent
 came once, and what contacts wrote is in the database. Printed too: for each fault, for how long the account that was
@@ -46,14 +45,26 @@ from whatsapp_mcp.whereabouts import schema_name
 
 __all__ = ["FAULTS", "Fault", "play"]
 
-Fault = Literal["kill node", "kill session", "stop session", "cut", "silence", "drain", "restart database"]
+Fault = Literal[
+    "kill node",
+    "stop node",
+    "kill session",
+    "stop session",
+    "cut",
+    "silence",
+    "drain",
+    "kill while draining",
+    "restart database",
+]
 FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)
 STOPPED: Final = 8.0
-"""Seconds for which a process is stopped, or the database is out of reach: longer than an account may be held then."""
+"""Seconds for which a session process is stopped, or the database is out of reach: longer than an account may be held
+then."""
+NODE_STOPPED: Final = 60.0
 AGAIN: Final = 60.0
 """Seconds within which all accounts have to be connected again, on a machine that does much else."""
-PAUSE: Final = 0.3
-"""Mean seconds between two messages to one account, and between two sends from it."""
+PAUSE: Final = 0.08
+"""Mean seconds between two messages to any account, and between two sends from any."""
 QUIET: Final = 3.0
 CONNECTIONS: Final = 1000
 """Most to the database: those of a node that was silenced stay open until it is heard again."""
@@ -124,12 +135,24 @@ class _Machine:
 
     def kill(self) -> None:
         """As if its power were gone: all at once."""
-        assert self._process is not None
         self.url = ""
+        self._signal(signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait()
+
+    async def stop_for(self, seconds: float) -> None:
+        """As if it were paused: all at once; a load balancer asks it nothing meanwhile."""
+        url, self.url = self.url, ""
+        self._signal(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        self._signal(signal.SIGCONT)
+        self.url = url
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
         for pid in (self._process.pid, *self.session_pids()):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self._process.wait()
+                os.kill(pid, number)
 
     def end(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -146,11 +169,15 @@ class _Machine:
 class _User:
     """Who sends from one account by any node, and the contact that gets it."""
 
-    def __init__(self, account: str, phone: SimulatedPhone, contact: VirtualContact, chance: random.Random) -> None:
+    def __init__(
+        self, account: str, phone: SimulatedPhone, contact: VirtualContact, chance: random.Random, pause: float
+    ) -> None:
+        """``pause``: mean seconds between two of its sends, and two of its contact's."""
         self.account = account
         self.phone = phone
         self.contact = contact
         self._chance = chance
+        self._pause = pause
         self.asked: list[str] = []
         self.sent: list[str] = []
         self.failed: list[str] = []
@@ -167,13 +194,13 @@ class _User:
     async def write(self) -> None:
         """The contact's side."""
         while True:
-            await asyncio.sleep(self._chance.expovariate(1 / PAUSE))
+            await asyncio.sleep(self._chance.expovariate(1 / self._pause))
             text = f"{len(self.written)} to {self.account}"
             self.written[self.contact.say(text, to=self.phone.account).id] = text
 
     async def send(self, machines: Sequence[_Machine]) -> None:
         while True:
-            await asyncio.sleep(self._chance.expovariate(1 / PAUSE))
+            await asyncio.sleep(self._chance.expovariate(1 / self._pause))
             machine = self._chance.choice([one for one in machines if one.url] or [machines[0]])
             text = f"{len(self.asked)} from {self.account}"
             self.asked.append(text)
@@ -224,6 +251,8 @@ class _Run:
                 machine.kill()
                 await self._all_connected()
                 await machine.start()
+            case "stop node":
+                await machine.stop_for(NODE_STOPPED)
             case "kill session":
                 os.kill(self._chance.choice(machine.session_pids()), signal.SIGKILL)
             case "stop session":
@@ -241,11 +270,27 @@ class _Run:
             case "drain":
                 await self._node("drain", machine.name)
                 await self._node("resume", machine.name)
+            case "kill while draining":
+                await self._kill_while_draining(machine)
             case "restart database":
                 await asyncio.to_thread(self.database.restart)
         await asyncio.sleep(LOOK)
         await self._all_connected()
         self.seconds[fault].append(self._longest)
+
+    async def _kill_while_draining(self, machine: _Machine) -> None:
+        """When the first of its accounts has left it."""
+        held = len(machine.session_pids())
+        draining = asyncio.create_task(self._node("drain", machine.name))
+        while not draining.done():
+            if len(machine.session_pids()) < held:
+                break
+            await asyncio.sleep(LOOK)
+        machine.kill()
+        await self._all_connected()
+        await asyncio.gather(draining, return_exceptions=True)
+        await machine.start()
+        await self._node("resume", machine.name)
 
     async def _all_connected(self) -> None:
         """Twice in a row: one that is just being disconnected does not count."""
@@ -277,9 +322,11 @@ async def _running(*work: Any) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        left = set(tasks)
+        while left:  # a client that is being torn down already may take a cancellation for its own
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=1)
 
 
 async def play(
@@ -301,7 +348,7 @@ async def play(
         for number in range(accounts):
             phone = simulator.add_account(f"1202555{1000 + number}", f"Owner {number}")
             contact = await simulator.add_contact(f"Contact {number}")
-            users.append(_User(f"account{number}", phone, contact, chance))
+            users.append(_User(f"account{number}", phone, contact, chance, PAUSE * accounts))
             for machine in machines:
                 add_account(machine.data_dir, users[-1].account)
         try:

@@ -17,6 +17,10 @@ from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts
 logger = logging.getLogger(__name__)
 
 _BREAKS_URI: Final = "?#%"
+_PATIENT: Final = "?_foreign_keys=on&_busy_timeout=60000&"
+"""For neonize's driver (go-sqlite3). Of itself it waits 5 seconds for others that write, whatsmeow's own threads among
+them. On a busy machine these are over, and whatsmeow sends a message without those whom it could not be encrypted for.
+What neonize appends (``?_foreign_keys=on``) is one more parameter then, of no meaning."""
 _CHOOSE_ANOTHER: Final = "with --data-dir or WHATSAPP_MCP_DATA_DIR."
 
 BEING_REMOVED: Final = ".removed-"
@@ -64,7 +68,7 @@ def check_path(path: Path) -> None:
 
 
 def name_for_neonize(database: Whereabouts) -> str:
-    """How neonize is told which database is the account's: a path, or what its driver takes, password and all.
+    """How neonize is told which database is the account's: what its drivers take, a password and all.
 
     Raises:
         SetupError: neonize cannot use it.
@@ -73,7 +77,7 @@ def name_for_neonize(database: Whereabouts) -> str:
     if isinstance(database, PostgresSchema):
         return for_neonize(database)
     check_path(database)
-    return str(database)
+    return f"{database}{_PATIENT}"
 
 
 def make_folder(folder: Path) -> None:

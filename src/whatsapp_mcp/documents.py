@@ -5,17 +5,18 @@ node sees. A file keeps its own rules (who may read it, how it is replaced) in t
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from whatsapp_mcp.postgres import connected, errors_of, make_schema
+from whatsapp_mcp.postgres import LOOK_SECONDS, connected, errors_of, make_schema
 from whatsapp_mcp.whereabouts import Place, PostgresSchema, StoredDocument
 
 if TYPE_CHECKING:
-    from psycopg import Connection
+    from psycopg import Connection, Error
 
 _ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('whatsapp_mcp document ' || %s, 0))"
 _FOUND: Final = "SELECT to_regclass(%s)"
@@ -26,6 +27,9 @@ _WRITE: Final = (
     "INSERT INTO documents VALUES (%s, 1, %s)"
     " ON CONFLICT (name) DO UPDATE SET version = documents.version + 1, content = excluded.content"
 )
+
+_NOT_AGAIN: Final = 0.5
+"""Seconds for which a database that did not answer is not asked."""
 
 
 def is_there(place: Place) -> bool:
@@ -43,13 +47,13 @@ class Draft:
 
 def document_version(place: StoredDocument) -> int | None:
     """Another one when it was written anew; None: there is none. Raises StoreError."""
-    row = _of(place.where).row("SELECT version FROM documents WHERE name = %s", place.name)
+    row = _of(place.where.url).row("version", place)
     return int(row[0]) if row is not None else None
 
 
 def read_document(place: StoredDocument) -> bytes | None:
     """None: there is none. Raises StoreError."""
-    row = _of(place.where).row("SELECT content FROM documents WHERE name = %s", place.name)
+    row = _of(place.where.url).row("content", place)
     return bytes(row[0]) if row is not None else None
 
 
@@ -66,7 +70,7 @@ def changing_document(place: StoredDocument) -> Iterator[Draft]:
     Raises:
         StoreError: the database cannot be used; nothing was written.
     """
-    with _of(place.where).writing(place.name) as connection:
+    with _writing(place) as connection:
         row = connection.execute("SELECT content FROM documents WHERE name = %s", (place.name,)).fetchone()
         draft = Draft(bytes(row[0]) if row is not None else None)
         yield draft
@@ -76,47 +80,81 @@ def changing_document(place: StoredDocument) -> Iterator[Draft]:
             connection.execute(_WRITE, (place.name, draft.content))
 
 
-class _Documents:
-    """Of one schema: one connection of this process, for one thread at a time."""
+@contextmanager
+def _writing(place: StoredDocument) -> Iterator[Connection[tuple[Any, ...]]]:
+    """A connection of its own: whoever changes something may read meanwhile."""
+    where = place.where
+    with errors_of(where), connected(where) as connection:
+        if connection.execute(_FOUND, (f'"{where.schema}".documents',)).fetchone() == (None,):
+            make_schema(where)
+            connection.execute(_ALONE, (where.schema,))
+            connection.execute(_TABLE)
+            connection.commit()
+        connection.execute(_ALONE, (f"{where.schema} {place.name}",))
+        yield connection
 
-    def __init__(self, where: PostgresSchema) -> None:
-        self._where = where
+
+class _Looks:
+    """Into one database, whosever documents they are: over one connection, one after the other. While the database does
+    not answer, one waits for it at a time; others are told at once."""
+
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._connection: Connection[tuple[Any, ...]] | None = None
+        self._silent_until = 0.0
+        self._silence: Error | None = None
 
-    def row(self, statement: str, name: str) -> tuple[Any, ...] | None:
-        """None also where there is no table yet."""
-        from psycopg import OperationalError
+    def row(self, column: str, place: StoredDocument) -> tuple[Any, ...] | None:
+        """None also where there is no table yet. Raises StoreError."""
+        from psycopg import Error
         from psycopg.errors import UndefinedTable
 
-        with self._lock, errors_of(self._where), suppress(UndefinedTable):
+        statement = f'SELECT {column} FROM "{place.where.schema}".documents WHERE name = %s'.encode()
+        with errors_of(place.where), suppress(UndefinedTable), self._alone():
             try:
-                return self._open().execute(statement, (name,)).fetchone()
-            except OperationalError:
-                if self._connection is None or not self._connection.closed:
-                    raise
-            return self._open().execute(statement, (name,)).fetchone()  # the database had ended the one before
+                found = self._asked(statement, place)
+            except Error as error:
+                if self._connection is None or self._connection.closed:
+                    self._silent_until, self._silence = time.monotonic() + _NOT_AGAIN, error
+                raise
+            self._silence = None
+            return found
         return None
 
     @contextmanager
-    def writing(self, name: str) -> Iterator[Connection[tuple[Any, ...]]]:
-        """A connection of its own: whoever changes something may read meanwhile."""
-        with errors_of(self._where), connected(self._where) as connection:
-            if connection.execute(_FOUND, (f'"{self._where.schema}".documents',)).fetchone() == (None,):
-                make_schema(self._where)
-                connection.execute(_ALONE, (self._where.schema,))
-                connection.execute(_TABLE)
-                connection.commit()
-            connection.execute(_ALONE, (f"{self._where.schema} {name}",))
-            yield connection
+    def _alone(self) -> Iterator[None]:
+        silence = self._silence
+        if not self._lock.acquire(blocking=silence is None):
+            assert silence is not None
+            raise silence.with_traceback(None)
+        try:
+            if self._silence is not None and time.monotonic() < self._silent_until:
+                raise self._silence.with_traceback(None)
+            yield
+        finally:
+            self._lock.release()
 
-    def _open(self) -> Connection[tuple[Any, ...]]:
+    def _asked(self, statement: bytes, place: StoredDocument) -> tuple[Any, ...] | None:
+        from psycopg import OperationalError
+
+        from whatsapp_mcp.bounded_connection import Unanswered
+
+        try:
+            return self._open(place.where).execute(statement, (place.name,)).fetchone()
+        except Unanswered:
+            raise
+        except OperationalError:
+            if self._connection is None or not self._connection.closed:
+                raise
+        return self._open(place.where).execute(statement, (place.name,)).fetchone()  # it had ended the one before
+
+    def _open(self, where: PostgresSchema) -> Connection[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
-            self._connection = connected(self._where)
+            self._connection = connected(where, answer_within=LOOK_SECONDS)
             self._connection.autocommit = True
         return self._connection
 
 
 @cache
-def _of(where: PostgresSchema) -> _Documents:
-    return _Documents(where)
+def _of(_url: str) -> _Looks:
+    return _Looks()

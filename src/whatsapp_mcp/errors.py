@@ -17,6 +17,7 @@ WhatsAppMcpError                   code, message, next_step, details
 │   ├── SessionCrashed             the session process ended during the call
 │   ├── SessionTimeout             WhatsApp did not answer in time
 │   ├── OutcomeUnknown             a message was handed over, and nothing came back
+│   ├── NotEncrypted               a message went out without a ciphertext for its recipient
 │   ├── DataDirectoryInUse         who has the account does not share it
 │   └── SideLoginError             a short login of our own, for what neonize cannot send
 │       ├── CertificateRefused     the other end did not prove that it is WhatsApp
@@ -63,6 +64,7 @@ __all__ = [
     "MediaExpired",
     "NotAllowed",
     "NotConnected",
+    "NotEncrypted",
     "NotFound",
     "NotInstalled",
     "NotLoggedIn",
@@ -251,6 +253,16 @@ class OutcomeUnknown(SessionError):
         "Do not send it again blindly: it may have gone out even if no list shows it; the phone and the recipient "
         "know. If there was an idempotency_key, call again with it: that sends nothing, and tells as "
         "soon as a receipt proves that it went out. If it did not, send it under a new key."
+    )
+
+
+class NotEncrypted(SessionError):
+    """A message could not be encrypted for its recipient's phone, and went out to other devices only, if to any."""
+
+    code = "not_encrypted"
+    next_step = (
+        "Send it again, also with the same idempotency_key: the recipient's phone does not have it. The phone of this "
+        "account may show the one that did not arrive as sent."
     )
 
 

@@ -28,6 +28,10 @@ _LARGEST: Final = 4 << 20
 """Bytes of a file."""
 
 
+class OutOfReach(SetupError):
+    """It lies in a database that cannot be asked now: nothing is known of it, good or bad."""
+
+
 class KeptModel(Generic[M]):
     """One such model; as it is by default where nothing was written."""
 
@@ -118,11 +122,11 @@ class KeptModel(Generic[M]):
 
     @contextmanager
     def _as_setup(self) -> Iterator[None]:
-        """A database that cannot be used is no worse than a file that cannot."""
+        """A database that cannot be used is no worse than a file that cannot, and may be back in a moment."""
         try:
             yield
         except StoreError as error:
-            raise SetupError(f"the {self._what} cannot be read: {error.message}", next_step=error.next_step) from error
+            raise OutOfReach(f"the {self._what} cannot be read: {error.message}", next_step=error.next_step) from error
 
 
 def stamp_of(path: Path) -> Stamp | None:

@@ -6,21 +6,33 @@ made here, from what libpq reads in the setting. psycopg is imported where a dat
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import quote, urlencode
+from weakref import WeakKeyDictionary
 
 from whatsapp_mcp.errors import SetupError, StoreError
 from whatsapp_mcp.extras import POSTGRES
-from whatsapp_mcp.whereabouts import PostgresSchema, shown_url
+from whatsapp_mcp.whereabouts import Place, PostgresSchema, Whereabouts, shown_url
 
 if TYPE_CHECKING:
+    from anyio import CapacityLimiter
     from psycopg import Connection, Error
+
+R = TypeVar("R")
 
 CONNECT_SECONDS: Final = 5
 STATEMENT_SECONDS: Final = 10
+ANSWER_SECONDS: Final = STATEMENT_SECONDS + 5
+"""For what the database would have ended by itself, if it could have said so."""
+LOOK_SECONDS: Final = 2
+"""For what a call waits for before anything else: a short look, after which the call fails."""
+_AT_ONCE: Final = 16
+"""Threads that wait for the database in the place of the event loop."""
 
 _UNDERSTOOD: Final = frozenset(
     {
@@ -86,8 +98,36 @@ def _read(where: PostgresSchema) -> dict[str, str]:
         raise SetupError("WHATSAPP_MCP_DATABASE is no address of a PostgreSQL database", next_step=_WRITE_IT) from None
 
 
-def connected(where: PostgresSchema, *, read_only: bool = False) -> Connection[tuple[Any, ...]]:
+async def beside_loop(where: Place | Whereabouts, work: Callable[[], R]) -> R:
+    """Have something looked up or noted: at once where it is a file; in a thread where it is in PostgreSQL, since
+    everything else would wait for the database too."""
+    if isinstance(where, Path):
+        return work()
+    import anyio.to_thread
+
+    return await anyio.to_thread.run_sync(work, limiter=_threads())
+
+
+def _threads() -> CapacityLimiter:
+    """Of this event loop, and of nothing else: others' threads are never taken up by a database that hangs."""
+    import anyio
+
+    loop = asyncio.get_running_loop()
+    if loop not in _LIMITERS:
+        _LIMITERS[loop] = anyio.CapacityLimiter(_AT_ONCE)
+    return _LIMITERS[loop]
+
+
+_LIMITERS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, CapacityLimiter]] = WeakKeyDictionary()
+
+
+def connected(
+    where: PostgresSchema, *, read_only: bool = False, answer_within: float = ANSWER_SECONDS
+) -> Connection[tuple[Any, ...]]:
     """A connection whose statements find the tables of the schema, and end by themselves when they take too long.
+
+    Args:
+        answer_within: seconds after which nothing is waited for any more; the connection is closed then.
 
     Raises:
         StoreError: PostgreSQL cannot be reached, or does not let us in.
@@ -95,22 +135,31 @@ def connected(where: PostgresSchema, *, read_only: bool = False) -> Connection[t
     """
     parameters = for_psycopg(where)
     parameters["options"] += f" -c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={STATEMENT_SECONDS}s"
-    import psycopg
+    if answer_within < CONNECT_SECONDS:
+        parameters["connect_timeout"] = str(max(1, int(answer_within)))
     from psycopg import IsolationLevel
 
+    from whatsapp_mcp.bounded_connection import BoundedConnection
+
     with errors_of(where):
-        connection = psycopg.connect(**cast("dict[str, Any]", parameters), prepare_threshold=None)
+        connection = BoundedConnection.connect(**cast("dict[str, Any]", parameters), prepare_threshold=None)
+    connection.answer_within = answer_within
     if read_only:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
     return connection
 
 
-def rename_schema(where: PostgresSchema, new: PostgresSchema) -> None:
+Also = Callable[["Connection[tuple[Any, ...]]"], None]
+"""Something in the same transaction, at its end."""
+
+
+def rename_schema(where: PostgresSchema, new: PostgresSchema, also: Also = lambda _: None) -> None:
     """With everything in it; nothing is done where there is none. Raises StoreError: ``new`` is taken, say."""
     with errors_of(where), connected(where) as connection:
         if connection.execute(_SCHEMA, (where.schema,)).fetchone() is not None:
             connection.execute(f'ALTER SCHEMA "{where.schema}" RENAME TO "{new.schema}"')
+        also(connection)
 
 
 def schema_exists(where: PostgresSchema) -> bool:
@@ -138,10 +187,11 @@ def put_schema(draft: PostgresSchema, where: PostgresSchema) -> None:
         connection.execute(f'ALTER SCHEMA "{draft.schema}" RENAME TO "{where.schema}"')
 
 
-def drop_schema(where: PostgresSchema) -> None:
+def drop_schema(where: PostgresSchema, also: Also = lambda _: None) -> None:
     """With everything in it. Raises StoreError."""
     with errors_of(where), connected(where) as connection:
         connection.execute(f'DROP SCHEMA IF EXISTS "{where.schema}" CASCADE')
+        also(connection)
 
 
 def check_reachable(where: PostgresSchema) -> None:

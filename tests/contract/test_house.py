@@ -27,6 +27,7 @@ ENGINE_ROOMS = {
     "policy": {"sqlite3", "psycopg"},
     "cluster": {"psycopg"},
     "postgres": {"psycopg"},
+    "bounded_connection": {"psycopg"},
     "documents": {"psycopg"},
 }
 """Where an engine is known by name, and which one."""

@@ -33,6 +33,7 @@ GROUND = {
     "extras",
     "whereabouts",
     "buckets",
+    "bounded_connection",
     "postgres",
     "documents",
     "kept_model",

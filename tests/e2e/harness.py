@@ -24,7 +24,7 @@ from mcp.types import CallToolResult, ImageContent, TextContent
 from whatsapp_mcp.client.rows import complete
 from whatsapp_mcp.simulator import SimulatedPhone, Simulator, VirtualContact
 
-LIMIT = 150.0
+LIMIT = 300.0
 """Seconds after which a whole test fails instead of hanging."""
 
 Json = dict[str, Any]
@@ -117,7 +117,7 @@ def _leads_to(link: Path, target: Path) -> bool:
         return False
 
 
-async def until(condition: Any, *, timeout: float = 40.0, what: str = "the condition") -> None:
+async def until(condition: Any, *, timeout: float = 120.0, what: str = "the condition") -> None:
     """Poll a condition of another process, with a deadline."""
     try:
         with anyio.fail_after(timeout):
@@ -166,7 +166,7 @@ async def http_server(
     assert process.stderr is not None
     try:
         url = ""
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             while not url:
                 line = await anyio.to_thread.run_sync(process.stderr.readline)
                 assert line, "the server ended"

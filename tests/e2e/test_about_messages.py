@@ -65,7 +65,7 @@ async def test_comments_reactions_pins_keeps_and_options(shared: SharedAccount) 
         poll.pollCreationMessageV3.options.add(optionName="here")
         sent = ana.send_content(poll)
         ana.add_poll_option(sent, "there")
-        with anyio.fail_after(20):
+        with anyio.fail_after(120):
             while (await details_of(host, ana.number, sent.id, "options"))["options"] != ["here", "there"]:
                 await anyio.sleep(0.05)
 
@@ -86,7 +86,7 @@ async def test_what_cannot_be_opened_is_seen_and_opened_later(shared: SharedAcco
         assert closed["reply_to_id"] == old.id
         simulator.phone.share_history([HistoryChat(ana, [old])])
         counts: dict[str, int] = {}
-        with anyio.fail_after(20):  # the message is there a moment before what came about it is opened
+        with anyio.fail_after(120):  # the message is there a moment before what came about it is opened
             while counts != {"Fri": 0, "Sat": 1}:
                 votes = (await details_of(host, ana.number, old.id, "votes"))["votes"]
                 counts = {one["option"]: one["count"] for one in votes}

@@ -91,7 +91,7 @@ async def told(data_dir: Path) -> tuple[int, str, int]:
 
 
 async def state_is(host: Host, state: str) -> None:
-    with anyio.fail_after(60):
+    with anyio.fail_after(120):
         while (await host.call("appStatus"))["state"] != state:
             await anyio.sleep(0.1)
 

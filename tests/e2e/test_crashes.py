@@ -64,7 +64,7 @@ async def rows(host: Host, chat: str) -> list[Json]:
 
 async def shown(host: Host, chat: str, message_id: str) -> Json:
     """The row of a message, as soon as there is one."""
-    with anyio.fail_after(60):
+    with anyio.fail_after(120):
         while True:
             for row in await rows(host, chat):
                 if row["message_id"] == message_id:
@@ -127,7 +127,7 @@ async def test_a_message_that_was_lost_leaves_a_placeholder_until_it_comes_again
             assert (await host.call("searchMessages", query="lost"))["data"] == []
 
             ana.send_directly(linked(simulator), private.message, {"id": private.id}, count=1)
-            with anyio.fail_after(60):
+            with anyio.fail_after(120):
                 while (row := await shown(host, ana.number, private.id))["kind"] == "undecryptable":
                     await anyio.sleep(0.05)
             assert row["content"] == "lost"
@@ -193,7 +193,7 @@ def server_pid(host: Host) -> int:
 async def write_much(host: Host, contact: VirtualContact, store: Path, size: int) -> None:
     """Until the log of the store has this size."""
     log = store.with_name(store.name + "-wal")
-    with anyio.fail_after(60):
+    with anyio.fail_after(120):
         while log.stat().st_size < size:
             sent = contact.say("x" * 20_000)
             await shown(host, contact.number, sent.id)
@@ -210,7 +210,7 @@ async def test_a_store_that_cannot_grow_loses_nothing(tmp_path: Path) -> None:
         server = server_pid(host)
         limit_files([server, *host.session_pids()], size)
         sent = [ana.say(f"while there is no room {number}") for number in range(5)]
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             while (error := body_of(await host.raw("appDevices")))["code"] != "not_connected":
                 await anyio.sleep(0.1)
         assert "messages.db" in error["message"]

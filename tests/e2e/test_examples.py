@@ -196,7 +196,7 @@ def test_webhook_receiver() -> None:
             assert post("msg_1", said, key, time.time() - 1_000) == 401
             assert [post("msg_1", said, key, time.time()) for _ in range(2)] == [204, 204]
             assert post("msg_2", said | {"sender_name": "Ben"}, key, time.time()) == 204
-            assert receiver.wait(20) == 0
+            assert receiver.wait(60) == 0
             assert receiver.stdout.read().splitlines() == ["Ana: hello", "Ben: hello"]
         finally:
             receiver.kill()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +46,14 @@ async def contents(host: Host, chat: str) -> list[str]:
 
 async def connected_again(host: Host) -> None:
     """Wait for the connection as a caller does: by calling."""
-    with anyio.fail_after(60):
+    with anyio.fail_after(120):
         while (await host.raw("appDevices")).is_error:
             await anyio.sleep(0.1)
 
 
 async def heard(host: Host, contact: VirtualContact, text: str) -> None:
     """A message of the contact arrives in the store, once."""
-    with anyio.fail_after(60):
+    with anyio.fail_after(120):
         while True:
             body = body_of(await host.raw("getChatMessages", {"chat_jid": contact.number, "limit": 100}))
             texts = [row.get("content") for row in (body.get("results") or {"data": []})["data"]]
@@ -111,9 +114,9 @@ async def test_server_killed_leaves_no_orphan(tmp_path: Path) -> None:
         await until(lambda: bool(session_pids(data_dir)), what="the session process")
         (session,) = session_pids(data_dir)
         server.kill()
-        server.wait(5)
+        server.wait(60)
         ana.say("while nobody was there")
-        await until(lambda: not alive(session), timeout=40, what="the end of the orphan")
+        await until(lambda: not alive(session), timeout=120, what="the end of the orphan")
         async with host_on(endpoint, data_dir) as host:
             await heard(host, ana, "while nobody was there")
             assert await contents(host, ana.number) == ["kept", "while nobody was there"]
@@ -131,7 +134,7 @@ async def test_signals_stop_everything_in_order(tmp_path: Path) -> None:
             # Before its first server has come, it would wait some seconds for another one.
             await until(lambda: simulator.is_connected, what="the connection")
             server.send_signal(number)
-            with anyio.fail_after(60):
+            with anyio.fail_after(120):
                 assert await anyio.to_thread.run_sync(server.wait) == 0, number
             await until(lambda session=session: not alive(session), what="the end of the session process")
             assert server.stdout is not None
@@ -178,7 +181,7 @@ async def test_refused_logins_and_replaced_by_another_login(tmp_path: Path) -> N
             more: dict[str, Any] = {"code": 101, "expire_seconds": 3600} if reason == 402 else {}
             simulator.faults.refuse_login(reason, times=50, **more)
             simulator.faults.drop()
-            with anyio.fail_after(60):
+            with anyio.fail_after(120):
                 while (error := body_of(await host.raw("appDevices")))["code"] != code:
                     await anyio.sleep(0.1)
             assert word in error["next_step"].lower()
@@ -187,7 +190,7 @@ async def test_refused_logins_and_replaced_by_another_login(tmp_path: Path) -> N
             await host.call("appDevices")
 
         simulator.faults.stream_error("replaced")
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             while (error := body_of(await host.raw("appDevices")))["code"] != "session_replaced":
                 await anyio.sleep(0.1)
         assert "appReconnect" in error["next_step"]
@@ -200,7 +203,7 @@ async def test_a_ban_that_is_over_ends_by_itself(tmp_path: Path) -> None:
     async with paired(tmp_path, WHATSAPP_MCP_TOOLSETS="core,appDevices,userCheck") as (simulator, host):
         simulator.faults.refuse_login(402, times=50, code=101, expire_seconds=6)
         simulator.faults.drop()
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             while (error := body_of(await host.raw("userCheck", {"phone": "12025550111"}))).get(
                 "code"
             ) != "account_banned":
@@ -208,7 +211,7 @@ async def test_a_ban_that_is_over_ends_by_itself(tmp_path: Path) -> None:
         offered = {tool.name for tool in (await host.client.list_tools()).tools}
         assert {name for name in ("appReconnect", "appLogin") if name in error["next_step"]} <= offered
         simulator.faults.clear()
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             while (await host.raw("userCheck", {"phone": "12025550111"})).is_error:
                 await anyio.sleep(0.5)
 
@@ -243,6 +246,60 @@ async def test_doubled_message_is_stored_once(shared: SharedAccount) -> None:
         ana.say("then this")
         await heard(host, ana, "then this")
         assert await contents(host, ana.number) == ["twice", "then this"]
+
+
+async def test_a_message_that_is_not_encrypted_for_its_recipient_was_not_sent(shared: SharedAccount) -> None:
+    """whatsmeow sends it to the account's own phone all the same, and WhatsApp acknowledges that."""
+    async with shared.borrowed() as (simulator, host):
+        ana, bruno = await simulator.add_contact("Ana"), await simulator.add_contact("Bruno")
+        await host.call("sendMessage", phone=bruno.number, message="the phone has a session from now on")
+        order = {"phone": ana.number, "message": "hello", "idempotency_key": "not encrypted"}
+        simulator.faults.fail_iq("encrypt", 429, "rate-overlimit")
+        error = await host.refused("sendMessage", **order)
+        assert error["code"] == "not_encrypted"
+        assert not ana.inbox
+        sent = await host.call("sendMessage", **order)
+        assert (await ana.wait_for_message()).id == sent["message_id"]
+        assert len(ana.inbox) == 1
+        assert await contents(host, ana.number) == ["hello"]
+
+
+async def test_a_message_waits_for_whoever_writes_to_the_keys(tmp_path: Path) -> None:
+    """As long as SQLite waits by itself, and longer: whatsmeow would leave out who it cannot encrypt for by then."""
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        await host.call("sendMessage", phone=ana.number, message="before")
+        folder = host.data_dir / "default"
+        with closing(sqlite3.connect(folder / "session.db", timeout=30, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(partial(host.call, "sendMessage", phone=ana.number, message="meanwhile"))
+                await anyio.sleep(7)
+                other.execute("ROLLBACK")
+        assert "locked" not in (folder / "session.log").read_text()
+        await ana.wait_for_message(lambda message: message.summary.text == "meanwhile")
+
+
+async def test_whoever_writes_while_we_write_gets_everything(tmp_path: Path) -> None:
+    """whatsmeow uses keys twice then, and who gets a second message under one drops it: every fourth, without care."""
+    async with paired(tmp_path) as (simulator, host):
+        ana = await simulator.add_contact("Ana")
+        ana.reads = False
+        (device,) = (device for device in simulator.phone.account.devices.values() if not device.is_local)
+
+        async def write() -> None:
+            while True:
+                if len(device.waiting) < 10:
+                    ana.say("hello")
+                await anyio.sleep(0.002)
+
+        async with anyio.create_task_group() as writing:
+            writing.start_soon(write)
+            for number in range(40):
+                await host.call("sendMessage", phone=ana.number, message=f"number {number}")
+            writing.cancel_scope.cancel()
+        await ana.wait_for_message(lambda message: message.summary.text == "number 39")
+        assert [message.summary.text for message in ana.inbox] == [f"number {number}" for number in range(40)]
 
 
 async def test_hasty_goodbye_after_pairing(tmp_path: Path) -> None:

@@ -36,12 +36,12 @@ async def test_groups_have_their_names_and_timers_from_linking_on(tmp_path: Path
             chat = await chat_where(host, name="Mountaineers")
             assert (chat["chat_jid"], chat["ephemeral_expiration"]) == (str(group.jid), WEEK)
             await host.call("sendMessage", phone="mountaineers", message="hi all")
-            got = await ana.wait_for_message(lambda m: m.text == "hi all", timeout=20)
+            got = await ana.wait_for_message(lambda m: m.text == "hi all", timeout=120)
             assert got.message.extendedTextMessage.contextInfo.expiration == WEEK
             group.disappear_after(0, by=ana)
             await chat_where(host, name="Mountaineers", ephemeral_expiration=None)
             await host.call("sendMessage", phone="Mountaineers", message="and stay")
-            got = await ana.wait_for_message(lambda m: m.text == "and stay", timeout=20)
+            got = await ana.wait_for_message(lambda m: m.text == "and stay", timeout=120)
             assert got.message.extendedTextMessage.contextInfo.expiration == 0
             bruno.say("by number", to=group)
             row = await row_where(host, str(group.jid), content="by number")
@@ -110,7 +110,7 @@ async def test_a_group_that_we_were_removed_from(shared: SharedAccount) -> None:
         await row_where(host, jid, content=f"+{ana.number} added you")
         assert "left" not in await chat_where(host, chat_jid=jid)
         await host.call("sendMessage", phone="Rowing club", message="back again")
-        await ana.wait_for_message(lambda m: m.text == "back again", timeout=20)
+        await ana.wait_for_message(lambda m: m.text == "back again", timeout=120)
 
 
 async def test_members_of_an_announcement_group_can_answer(shared: SharedAccount) -> None:
@@ -121,7 +121,7 @@ async def test_members_of_an_announcement_group_can_answer(shared: SharedAccount
         await host.call("sendMessage", phone=str(group.jid), message="Today")
         await host.call("sendLocation", phone=str(group.jid), latitude="1.5", longitude="2.5")
         for count in (1, 2):
-            got = await ana.wait_for_message(start=count - 1, timeout=20)
+            got = await ana.wait_for_message(start=count - 1, timeout=120)
             assert len(got.message.messageContextInfo.messageSecret) == 32
 
 
@@ -154,10 +154,10 @@ async def test_numbers_are_those_under_which_whatsapp_knows_people(shared: Share
         assert checked == {"is_on_whatsapp": True, "jid": "551155550111@s.whatsapp.net"}
         sent = await host.call("sendMessage", phone="+55 11 95555-0111", message="olá")
         assert sent["chat_jid"] == checked["jid"]
-        await bia.wait_for_message(lambda m: m.text == "olá", timeout=20)
+        await bia.wait_for_message(lambda m: m.text == "olá", timeout=120)
         sent = await host.call("sendMessage", phone="5511955550222", message="without a check before")
         assert sent["chat_jid"] == "551155550222@s.whatsapp.net"
-        await rui.wait_for_message(lambda m: m.text == "without a check before", timeout=20)
+        await rui.wait_for_message(lambda m: m.text == "without a check before", timeout=120)
         rui.say("oi")
         await row_where(host, "5511955550222", content="oi")
         chats = (await host.call("listChats"))["data"]

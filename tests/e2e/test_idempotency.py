@@ -136,7 +136,7 @@ async def killed_while_sending(host: Host, simulator: Simulator, contact: Virtua
 
 async def proven(host: Host, contact: VirtualContact) -> Json:
     """The result under the key, as soon as a receipt has shown that the message went out."""
-    with anyio.fail_after(60):
+    with anyio.fail_after(120):
         while (result := await host.raw("sendMessage", order(contact))).is_error:
             assert body_of(result)["code"] in ("outcome_unknown", "not_connected")
             await anyio.sleep(0.05)
@@ -178,7 +178,7 @@ async def test_session_process_killed_before_a_group_got_it(tmp_path: Path) -> N
             await bruno.wait_for_message(lambda message: message.text == "two kilos")
             kill(pid)
         await connected_again(host)
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             while (result := await host.raw("sendMessage", arguments)).is_error:
                 await anyio.sleep(0.05)
         found = body_of(result)["results"]
@@ -205,7 +205,7 @@ async def test_server_killed_in_between(tmp_path: Path) -> None:
                 await simulator.phone.wait_for_copy(lambda copy: copy.text == "two kilos")
                 kill(await parent_of(session))
         async with host_on(endpoint, data_dir) as host:
-            await until(lambda: session not in host.session_pids(), timeout=40, what="the end of the orphan")
+            await until(lambda: session not in host.session_pids(), timeout=120, what="the end of the orphan")
             await connected_again(host)
             assert (await host.refused("sendMessage", **order(ana)))["code"] == "outcome_unknown"
             ana.online()

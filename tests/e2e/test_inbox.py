@@ -16,7 +16,7 @@ from whatsapp_mcp.simulator import Simulator
 
 async def arrived(host: Host, **wanted: Any) -> None:
     """Wait until a message is in the inbox."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(120):
         while True:
             inbox = await host.call("checkInbox")
             if any(all(row.get(key) == value for key, value in wanted.items()) for row in inbox["data"]):
@@ -68,7 +68,7 @@ async def all_that_happened_is_told_once(simulator: Simulator, host: Host) -> No
     group.rename("Chess club", by=cleo)
     await arrived(host, message_id=question.id)
     await arrived(host, message_id=named.id)
-    with anyio.fail_after(10):  # what happens to a group comes without a message
+    with anyio.fail_after(120):  # what happens to a group comes without a message
         while "Chess club" not in str((await host.call("searchMessages", kind="notice"))["data"]):
             await anyio.sleep(0.05)
     found = {row["chat_name"]: row for row in await news(host)}
@@ -142,7 +142,7 @@ async def a_post_of_a_channel_is_no_message_from_a_person(simulator: Simulator, 
     channel = simulator.add_newsletter("News", followed=True)
     cursor = await host.cursor()
     channel.post("read all about it")
-    with anyio.fail_after(10):
+    with anyio.fail_after(120):
         while not (posts := (await host.call("checkInbox", channels=True))["data"]):
             await anyio.sleep(0.05)
     assert posts[0]["content"] == "read all about it"

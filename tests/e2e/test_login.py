@@ -125,7 +125,7 @@ async def test_an_unscanned_code_leads_back_to_unpaired(tmp_path: Path) -> None:
     async with whatsapp(tmp_path) as (simulator, endpoint), host_on(endpoint, tmp_path / "data") as host:
         await host.call("appLogin")
         (pid,) = host.session_pids()
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             import os
             import signal
 

@@ -20,6 +20,7 @@ import pytest
 
 from tests.e2e.harness import Host, environment, http_server, session_pids, until, whatsapp
 from tests.e2e.test_accounts import http_host
+from tests.unit.cluster.proxy import cut_connection
 from whatsapp_mcp.simulator import SimulatedPhone, Simulator, VirtualContact
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the PostgreSQL of the tests runs on Linux")
@@ -79,7 +80,7 @@ async def wait_until_state(node: Node, state: str) -> None:
         result = await node.host.raw("appStatus")
         return f'"{state}"' in json.dumps(result.structured_content)
 
-    with anyio.fail_after(40):
+    with anyio.fail_after(120):
         while not await reached():
             await anyio.sleep(0.1)
 
@@ -132,6 +133,23 @@ async def test_a_node_that_dies_is_replaced(tmp_path: Path, database: str) -> No
         rows = await other.host.call("getChatMessages", chat_jid=ana.number)
         assert said.id in json.dumps(rows)
         assert connected_twice(simulator.phone) == 0
+
+
+async def test_a_node_whose_database_says_nothing_answers_what_needs_none(tmp_path: Path, database: str) -> None:
+    with cut_connection(database) as (proxy, url):
+        async with whatsapp(tmp_path) as (simulator, endpoint), node("a", endpoint, tmp_path, url) as a:
+            ana = await simulator.add_contact("Ana")
+            await a.host.pair(simulator)
+            proxy.silence()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(a.host.refused, "listChats")
+                refused = await a.host.refused("sendMessage", phone=ana.number, message="not now")
+                assert refused["code"] == "store_error" and "nothing is sent or changed" in refused["message"]
+                assert (await a.host.call("appStatus"))["is_logged_in"]
+            proxy.heal()
+            await wait_until_connected(a)
+            await a.host.call("sendMessage", phone=ana.number, message="now")
+            assert [one.summary.text for one in ana.inbox] == ["now"]
 
 
 @pytest.mark.parametrize("fault", [signal.SIGSTOP, signal.SIGKILL])

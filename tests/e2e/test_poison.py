@@ -28,7 +28,7 @@ async def test_odd_receipts_do_not_keep_the_account_away(shared: SharedAccount) 
         for number in range(20):
             eve.send_receipt(simulator.phone.account.lid, [told["message_id"]], "kind-of-tomorrow")
             ana.say(f"innocent {number}")
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             while {f"innocent {number}" for number in range(20)} - set(await contents(host, ana)):
                 await anyio.sleep(0.05)
         status = await host.call("appStatus")

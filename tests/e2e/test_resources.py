@@ -47,7 +47,7 @@ async def test_a_chat_that_is_watched(shared: SharedAccount) -> None:
         async with host.client.listen(resource_subscriptions=[uri]) as stream:
             assert stream.honored.resource_subscriptions == [uri]
             second = ana.say("are you there?")
-            with anyio.fail_after(30):
+            with anyio.fail_after(120):
                 assert await anext(aiter(stream)) == ResourceUpdated(uri=uri)
             (chat,) = (await host.client.read_resource(uri)).contents
             assert isinstance(chat, types.TextResourceContents) and second.id in chat.text

@@ -31,7 +31,7 @@ async def listed(host: Host) -> dict[str, Json]:
 
 
 async def soon(condition: Callable[[], Awaitable[bool]]) -> None:
-    with anyio.fail_after(40):
+    with anyio.fail_after(120):
         while not await condition():
             await anyio.sleep(0.05)
 

@@ -54,7 +54,7 @@ async def resources_are_read_and_watched(work: Host, ana: VirtualContact, wanda:
     uri = f"whatsapp://chat/{ana.number}"
     async with work.client.listen(resource_subscriptions=[uri]) as stream:
         answer = ana.say("then later", to=wanda.account)
-        with anyio.fail_after(40):
+        with anyio.fail_after(120):
             assert await anext(aiter(stream)) == ResourceUpdated(uri=uri)
         (chat,) = (await read(uri)).contents
         assert isinstance(chat, types.TextResourceContents) and answer.id in chat.text

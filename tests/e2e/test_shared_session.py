@@ -233,7 +233,7 @@ async def test_servers_link_and_unlink_together(tmp_path: Path) -> None:
 
         await one.call("appLogout", erase=True)
         for host in (two, one):
-            with anyio.fail_after(60):
+            with anyio.fail_after(120):
                 while (error := body_of(await host.raw("appDevices")))["code"] == "SUCCESS":
                     await anyio.sleep(0.05)
             assert error["code"] == "not_logged_in", error
@@ -299,7 +299,7 @@ async def test_a_newer_version_takes_over_and_an_older_one_says_so(tmp_path: Pat
                 await new.call("sendMessage", phone=ana.number, message="of the new one")
                 (after,) = session_pids(data_dir)
                 assert after != before
-                with anyio.fail_after(60):
+                with anyio.fail_after(120):
                     while (error := body_of(await old.raw("appDevices")))["code"] != "data_directory_in_use":
                         await anyio.sleep(0.1)
                 assert "0.0.9" in error["message"]

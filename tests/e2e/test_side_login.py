@@ -131,7 +131,7 @@ def say(server: subprocess.Popen[bytes], line: Json) -> None:
 
 async def stopped_login(host: Host) -> int:
     """The process of a side login that the session process starts, stopped by a signal before it is ready."""
-    with anyio.fail_after(40):
+    with anyio.fail_after(120):
         while True:
             for session in host.session_pids():
                 for child in below(session):
@@ -176,7 +176,7 @@ async def test_servers_share_a_pause_and_the_limit(tmp_path: Path) -> None:
                 await until(lambda: "3 requests wait for a side login" in log.read_text(), what="three requests")
             finally:
                 killed.kill()
-                killed.wait(10)
+                killed.wait(60)
             await until(lambda: "gave up; 2 requests wait" in log.read_text(), what="the end of a client")
             os.kill(login, signal.SIGCONT)
         kinds = {patch.index[0] for patch in simulator.phone.patches}

@@ -38,7 +38,7 @@ from whatsapp_mcp.wire.protos import wa6
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Go reads SSL_CERT_FILE on Linux only")
 
 R = TypeVar("R")
-LIMIT = 150.0
+LIMIT = 300.0
 COMPLAINTS = ("mismatch", "MAC", "failed to verify", "Failed to sync app state", "Failed to decode", "panic")
 
 

@@ -61,13 +61,13 @@ async def test_a_talk_at_the_terminal(tmp_path: Path) -> None:
         async with terminal(place, "send", "Ana", "I come") as screen:
             assert await screen.end() == 0
             await screen.see("The message was sent.")
-        await ana.wait_for_message(lambda m: m.text == "I come", timeout=30)
+        await ana.wait_for_message(lambda m: m.text == "I come", timeout=120)
         assert "start at seven" in (await run(place, "search", "friday"))[1]
         code, out, _ = await run(place, "read", "Ana", "--json")
         told = json.loads(out)
         assert (code, told["results"]["data"][0]["content"]) == (0, "I come")
         assert (await run(place, "send", ana.number, text="from a pipe\n"))[0] == 0
-        await ana.wait_for_message(lambda m: m.text == "from a pipe", timeout=30)
+        await ana.wait_for_message(lambda m: m.text == "from a pipe", timeout=120)
         listed = (await run(place, "chats"))[1]
         assert listed.split("\t")[0] == "Ana"
 
@@ -88,7 +88,7 @@ async def test_what_happens_is_watched_until_ctrl_c(tmp_path: Path) -> None:
         ana = await simulator.add_contact("Ana", saved=True)
         place = Place(tmp_path / "endpoint.json", host.data_dir)
         sent = await host.call("sendMessage", phone=ana.number, message="who is there?")
-        message = await ana.wait_for_message(lambda m: m.text == "who is there?", timeout=30)
+        message = await ana.wait_for_message(lambda m: m.text == "who is there?", timeout=120)
         async with terminal(place, "watch", columns=40) as screen:
             await screen.see("Watching")
             ana.say("I am")
@@ -132,7 +132,7 @@ async def test_what_the_policy_asks_is_asked_here(tmp_path: Path) -> None:
             screen.type("yes\n")
             assert await screen.end() == 0
         assert (await run(place, *words, WHATSAPP_MCP_POLICY="careful"))[0] == 0
-        await stranger.wait_for_message(lambda m: m.text == "Hello Zoe", timeout=30)
+        await stranger.wait_for_message(lambda m: m.text == "Hello Zoe", timeout=120)
         _, out, _ = await run(place, "audit", "--operation", "sendMessage", "--json")
         calls = [json.loads(line) for line in out.splitlines()]
         assert {call["client"] for call in calls} == {"terminal"}

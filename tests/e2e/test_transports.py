@@ -37,7 +37,7 @@ async def test_conversation_over_http(tmp_path: Path, mode: str) -> None:
                 await host.call("sendMessage", phone=ana.number, message=f"over HTTP, {mode}")
                 assert (await ana.wait_for_message()).text == f"over HTTP, {mode}"
         process.terminate()
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             assert await anyio.to_thread.run_sync(process.wait) == 0
         assert not host.session_pids()
 
@@ -195,12 +195,12 @@ async def test_simulate_command_ends_with_its_parent(tmp_path: Path) -> None:
     assert set(endpoint) == {"proxy", "ca_file", "noise_root"}
     assert stat.S_ISSOCK(Path(ready["control"]).stat().st_mode)
     process.stdin.close()
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert not Path(ready["endpoint"]).exists()
     other = subprocess.Popen([sys.executable, "-m", "whatsapp_mcp", "simulate"], stdout=subprocess.PIPE, text=True)
     assert other.stdout is not None
     other.stdout.readline()
     other.send_signal(signal.SIGTERM)
-    assert other.wait(10) == 0
+    assert other.wait(60) == 0
     process.stdout.close()
     other.stdout.close()

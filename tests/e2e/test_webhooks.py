@@ -79,7 +79,7 @@ async def typing_is_told_of_the_moment(host: Host, ana: VirtualContact) -> None:
         while not seen:
             seen.extend((await host.call("waitForEvent", kinds=["typing"], timeout=5))["data"])
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(120):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(wait)
             while not seen:

@@ -11,13 +11,14 @@ from typing import Final
 
 import psycopg
 
+from whatsapp_mcp.bounded_connection import BoundedConnection
 from whatsapp_mcp.cluster.times import CONNECT_LIMIT, DEATH
 from whatsapp_mcp.whereabouts import shown_url
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
 _STATEMENT_LIMIT: Final = 2000
-"""Milliseconds."""
+"""Milliseconds: the database ends what takes longer, and nobody waits longer for a database that does not."""
 _SETTINGS: Final = (
     f"SET statement_timeout = {_STATEMENT_LIMIT}; SET lock_timeout = {_STATEMENT_LIMIT}; SET tcp_keepalives_idle = 1;"
     f" SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = {DEATH - 1};"
@@ -37,7 +38,7 @@ def connect(url: str) -> Connection:
         ClusterUnreachable: there is none.
     """
     with told(url):
-        connection: Connection = psycopg.connect(
+        connection: BoundedConnection[tuple[object, ...]] = BoundedConnection.connect(
             url,
             autocommit=True,
             connect_timeout=CONNECT_LIMIT,
@@ -47,6 +48,7 @@ def connect(url: str) -> Connection:
             keepalives_count=DEATH - 1,
             tcp_user_timeout=DEATH * 1000,
         )
+        connection.answer_within = _STATEMENT_LIMIT / 1000
         try:
             connection.execute(_SETTINGS.encode())
         except BaseException:

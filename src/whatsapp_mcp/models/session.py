@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -54,7 +55,8 @@ class Decrypted(NamedTuple):
     sender: str
 
 
-class HandedOver(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class HandedOver:
     """A message of ours that neonize gave to its connection."""
 
     id: str

@@ -18,11 +18,13 @@ async def recipient(services: Services, text: str, *, field: str = "phone") -> J
         InvalidArgument: nothing can be written there, or we are not in that group any more.
         NotFound: nobody has this number or name.
     """
+    if services.addressed and text == services.addressed:
+        return Jid.parse(text)
     jid = await resolve(services, text, field=field)
     check_writable(jid, field)
     if jid.is_group:
-        _check_membership(services, jid, field)
-    if jid.server != USER or services.store.look(lambda store: store.knows(jid)):
+        await _check_membership(services, jid, field)
+    if jid.server != USER or await services.store.look(lambda store: store.knows(jid)):
         return jid
     return await _as_whatsapp_knows(services, jid, field)
 
@@ -37,8 +39,8 @@ def check_writable(chat: Jid, field: str = "phone") -> None:
         )
 
 
-def _check_membership(services: Services, group: Jid, field: str) -> None:
-    chat = services.store.look(lambda store: store.chat(group))
+async def _check_membership(services: Services, group: Jid, field: str) -> None:
+    chat = await services.store.look(lambda store: store.chat(group))
     if chat is not None and chat.left:
         raise InvalidArgument(
             f"{field}: you are not in this group any more",
@@ -48,7 +50,7 @@ def _check_membership(services: Services, group: Jid, field: str) -> None:
 
 
 async def _as_whatsapp_knows(services: Services, number: Jid, field: str) -> Jid:
-    services.counting({LimitKind.NUMBER_CHECKS: 1})
+    await services.counting({LimitKind.NUMBER_CHECKS: 1})
     try:
         checked = await services.session.call(CheckNumbers(numbers=(number.user,)))
     except (WhatsAppRefused, RateLimited, SessionTimeout):

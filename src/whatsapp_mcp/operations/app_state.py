@@ -44,7 +44,7 @@ def author(message: Message) -> Jid | None:
     return message.wire_sender if message.wire_chat.is_group and not message.from_me else None
 
 
-def named(services: Services, label_id: str, name: str) -> tuple[AppStateChange, ...]:
+async def named(services: Services, label_id: str, name: str) -> tuple[AppStateChange, ...]:
     """The label gets its name, or a new one, before it is put on something; it keeps its colour."""
-    known = services.store.look(lambda store: store.label(label_id))
+    known = await services.store.look(lambda store: store.label(label_id))
     return (LabelChanged(label_id, name.strip(), known.color if known is not None else LABEL_COLOR),)

@@ -89,7 +89,7 @@ async def get_chat_messages(services: Services, arguments: args.GetChatMessagesA
     limit = arguments["limit"]
     offset = arguments["offset"]
     start, end = _period(arguments.get("start_time"), arguments.get("end_time"), services.settings.zone)
-    chat = services.store.look(lambda store: store.chat(chat_jid))
+    chat = await services.store.look(lambda store: store.chat(chat_jid))
     if chat is None:
         raise NotFound(
             "chat_jid: this chat has no stored messages",
@@ -113,7 +113,8 @@ async def get_chat_messages(services: Services, arguments: args.GetChatMessagesA
     here = frozenset(message.id for message in page.rows)
     render = seed_message_json if full else partial(message_json, with_chat=False, beside=here)
     # Looked up again, for it stands for the names in the rows: one that came with a message is in both.
-    info = shown(services.store.look(lambda store: store.chat(chat_jid)) or chat, partial(chat_json, full=full), dict)
+    again = await services.store.look(lambda store: store.chat(chat_jid))
+    info = shown(again or chat, partial(chat_json, full=full), dict)
     return _messages(page, limit, offset, Rows(page.rows, render), full=full, chat_info=info)
 
 

@@ -83,7 +83,7 @@ async def wait_for_message(services: Services, arguments: args.WaitForMessageArg
             # Everything up to `seen` was looked at with this filter: never look at it again.
             position = max(position, seen)
     if message is None:
-        told = services.store.look(lambda store: store.cursor_at(position))
+        told = await services.store.look(lambda store: store.cursor_at(position))
         return Outcome("No new message.", {"cursor": str(told), "timed_out": True})
     return Outcome(
         "A message arrived.",
@@ -105,14 +105,14 @@ def seconds_to_wait(services: Services, wanted: int | None) -> float:
 async def position_of(services: Services, cursor: str | None) -> int:
     """The arrival number to go on after. Raises InvalidArgument."""
     if cursor is None:
-        return services.store.look(lambda store: store.newest_arrival())
+        return await services.store.look(lambda store: store.newest_arrival())
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
         raise InvalidArgument(
             "cursor: not one that this tool returned",
             field="cursor",
             next_step="Pass the cursor of the last result, or leave it out to wait from now on.",
         )
-    return services.store.look(lambda store: store.position(int(cursor)))
+    return await services.store.look(lambda store: store.position(int(cursor)))
 
 
 async def _next(services: Services, position: int, chat: Jid | None) -> Message | None:

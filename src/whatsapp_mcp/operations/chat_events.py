@@ -34,9 +34,9 @@ async def wait_for_event(services: Services, arguments: args.WaitForEventArgumen
     async def look() -> Events:
         found = await services.store.read(lambda store: store.events_after(position, kinds, chat=chat, limit=limit))
         last = found.events[-1].arrival if found.events else position
-        return found.model_copy(update={"events": (*found.events, *typing.seen(last))[:limit]})
+        return found.model_copy(update={"events": (*found.events, *await typing.seen(last))[:limit]})
 
-    seen = max(services.session.newest_arrival, services.store.look(lambda store: store.newest_arrival()))
+    seen = max(services.session.newest_arrival, await services.store.look(lambda store: store.newest_arrival()))
     found = await look()
     if not found.events and not found.missed:
         await services.session.ready()
@@ -49,7 +49,7 @@ async def wait_for_event(services: Services, arguments: args.WaitForEventArgumen
         found = await look()
     if not found.events or found.events[0].kind is EventKind.TYPING:
         position = max(position, seen)
-    return _outcome(found, services.store.look(lambda store: store.cursor_at(position)))
+    return _outcome(found, await services.store.look(lambda store: store.cursor_at(position)))
 
 
 def _outcome(found: Events, position: int) -> Outcome:
@@ -90,30 +90,31 @@ class _Typing:
         self._chat = chat
         self._mark, _ = services.session.typing_after(None)
 
-    def seen(self, position: int) -> list[Event]:
+    async def seen(self, position: int) -> list[Event]:
         """What happened since the last look; ``position``: the arrival number that they come after."""
         if not self._wanted:
             return []
         self._mark, typed = self._services.session.typing_after(self._mark)
-        return [event for one in typed if (event := self._event(one, position)) is not None]
+        return [event for one in typed if (event := await self._event(one, position)) is not None]
 
-    def _event(self, one: TypingSeen, position: int) -> Event | None:
+    async def _event(self, one: TypingSeen, position: int) -> Event | None:
         store = self._services.store
-        chat, sender = self._known(one.chat), self._known(one.sender)
-        if self._chat not in (None, chat) or chat not in store.may_read(chat):
+        chat, sender = await self._known(one.chat), await self._known(one.sender)
+        if self._chat not in (None, chat) or chat not in await store.may_read(chat):
             return None
         return Event(
             kind=EventKind.TYPING,
             arrival=position,
             chat=chat,
-            chat_name=store.look(lambda reader: reader.display_name(chat)),
+            chat_name=await store.look(lambda reader: reader.display_name(chat)),
             sender=sender,
-            sender_name=store.look(lambda reader: reader.display_name(sender)),
+            sender_name=await store.look(lambda reader: reader.display_name(sender)),
             timestamp=clock.now(),
             facts={"status": one.state},
         )
 
-    def _known(self, jid: Jid) -> Jid:
+    async def _known(self, jid: Jid) -> Jid:
         """As results show it."""
-        number = self._services.store.look(lambda reader: reader.number_of(jid)) if jid.is_lid else None
-        return number or jid
+        if not jid.is_lid:
+            return jid
+        return await self._services.store.look(lambda reader: reader.number_of(jid)) or jid

@@ -104,7 +104,7 @@ def _continued(cursor: str) -> tuple[Stretch, int, str]:
 
 async def _keep(services: Services, stretch: Stretch, began: int) -> None:
     """The whole stretch was shown: next time, what comes after it is new."""
-    last = services.store.look(lambda store: store.look_of(services.caller))
+    last = await services.store.look(lambda store: store.look_of(services.caller))
     if last is not None and (began > last.looked_at or last.arrival >= stretch.until):
         return  # there is a gap before it, or nothing came
     command = KeepLook(caller=services.caller, arrival=stretch.until, looked_at=now_ms())

@@ -45,7 +45,7 @@ class _Known(NamedTuple):
 async def _known_chat(services: Services, text: str) -> _Known:
     """The chat that ``chat_jid`` names."""
     jid = await resolve(services, text, field="chat_jid")
-    chat = services.store.look(lambda store: store.chat(jid))
+    chat = await services.store.look(lambda store: store.chat(jid))
     if chat is None:
         raise NotFound(
             "chat_jid: there is no such chat", next_step="Take chat_jid from listChats.", details={"field": "chat_jid"}
@@ -143,7 +143,7 @@ async def label_chat(services: Services, arguments: args.LabelChatArguments) -> 
         arguments["chat_jid"],
         "labelled" if labelled else "no longer labelled",
         lambda chat: ChatLabelled(label_id, chat.wire, labelled),
-        first=named(services, label_id, arguments["label_name"]) if labelled else (),
+        first=await named(services, label_id, arguments["label_name"]) if labelled else (),
         label_id=label_id,
         labeled=labelled,
     )

@@ -65,6 +65,7 @@ async def described(services: Services, operation: Operation, arguments: Argumen
     return Call(
         operation=operation,
         arguments=given,
+        addressed=_addressed(operation, given),
         chats=tuple([await _at(services, chat, wait=wait) for chat in chats]),
         people=people,
         added=added,
@@ -74,9 +75,9 @@ async def described(services: Services, operation: Operation, arguments: Argumen
         links=tuple(str(given[name]) for name in (*touches.links, *touches.files) if is_link(given.get(name))),
         when=due.told if due is not None else None,
         due_at=due.at if due is not None else None,
-        stops_own=operation.name == "revokeMessage" and is_held(services, given["message_id"]),
+        stops_own=operation.name == "revokeMessage" and await is_held(services, given["message_id"]),
         secrets=await _secrets(texts, files) if rules.ask.secrets != "never" and touches.changes else (),
-        others_numbers=services.store.look(lambda store: tuple(_numbers_of_others(store, texts, chats))),
+        others_numbers=await services.store.look(lambda store: tuple(_numbers_of_others(store, texts, chats))),
         failed=failed,
     )
 
@@ -105,10 +106,21 @@ async def _chats(
     return (jid,), ()
 
 
+def _addressed(operation: Operation, given: Arguments) -> str:
+    """The address of the one chat that is sent to."""
+    address = given.get(operation.touches.chat or "") if _sends_to_chats(operation) else None
+    return address if isinstance(address, str) else ""
+
+
+def _sends_to_chats(operation: Operation) -> bool:
+    """Whether its chats are found as recipients."""
+    return operation.touches.act == "send" and operation.touches.message is None
+
+
 async def _chat(services: Services, operation: Operation, text: str) -> Jid:
     touches = operation.touches
     name = touches.chat or "chat_jid"
-    if touches.act == "send" and touches.message is None:
+    if _sends_to_chats(operation):
         return await recipient(services, text, field=name)
     if touches.changes:
         return await resolve(services, text, field=name)
@@ -117,7 +129,7 @@ async def _chat(services: Services, operation: Operation, text: str) -> Jid:
 
 async def _at(services: Services, chat: Jid, *, wait: bool) -> Party:
     """The chat; ``wait`` for the contacts of a device that is new, of whom it may be one."""
-    party = services.store.look(lambda store: _party(store, chat))
+    party = await services.store.look(lambda store: _party(store, chat))
     if party.facts.known or not wait:
         return party
     return await once_known(services, lambda store: _party(store, chat), known=lambda found: found.facts.known)
@@ -132,7 +144,7 @@ async def _people(services: Services, given: Arguments, names: tuple[str, ...]) 
         if isinstance(value, list):
             given[name] = [str(jid) for jid in people]
         found += people
-    return services.store.look(lambda store: tuple(_party(store, jid) for jid in found))
+    return await services.store.look(lambda store: tuple(_party(store, jid) for jid in found))
 
 
 def _party(store: StoreReader, jid: Jid) -> Party:

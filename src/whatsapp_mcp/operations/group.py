@@ -41,7 +41,7 @@ def _invite_code(link: str) -> str:
 
 @operation("groupInfo")
 async def group_info(services: Services, arguments: args.GroupInfoArguments) -> Outcome:
-    jid = check_readable(services, await group_of(services, arguments["group_id"]), "group_id")
+    jid = await check_readable(services, await group_of(services, arguments["group_id"]), "group_id")
     offset = arguments["offset"]
     (group,) = await groups_in_one_form(services, [await services.session.call(g.GetGroup(group=jid))])
     members = await named_members(services, group.members[offset:])
@@ -85,7 +85,7 @@ async def join_group(services: Services, arguments: args.JoinGroupWithLinkArgume
 @operation("getGroupInfoFromLink")
 async def group_info_from_link(services: Services, arguments: args.GetGroupInfoFromLinkArguments) -> Outcome:
     group = await services.session.call(g.GetGroupFromLink(code=_invite_code(arguments["link"])))
-    check_readable(services, group.jid, "link")
+    await check_readable(services, group.jid, "link")
     return Outcome(
         "What the link tells about the group.",
         {

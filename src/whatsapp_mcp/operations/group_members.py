@@ -57,7 +57,7 @@ def refusal(member: GroupMember) -> str:
 
 @operation("getGroupParticipants")
 async def group_participants(services: Services, arguments: args.GetGroupParticipantsArguments) -> Outcome:
-    jid = check_readable(services, await group_of(services, arguments["group_id"]), "group_id")
+    jid = await check_readable(services, await group_of(services, arguments["group_id"]), "group_id")
     offset = arguments["offset"]
     group = await services.session.call(g.GetGroup(group=jid))
     members = await named_members(services, group.members[offset:])
@@ -112,7 +112,7 @@ async def demote_participant(services: Services, arguments: args.DemoteParticipa
 
 @operation("getGroupParticipantRequests")
 async def participant_requests(services: Services, arguments: args.GetGroupParticipantRequestsArguments) -> Outcome:
-    jid = check_readable(services, await group_of(services, arguments["group_id"]), "group_id")
+    jid = await check_readable(services, await group_of(services, arguments["group_id"]), "group_id")
     offset = arguments["offset"]
     requests = await services.session.call(g.GetJoinRequests(group=jid))
     named = await people_by_address(services, (one.jid for one in requests[offset:]))

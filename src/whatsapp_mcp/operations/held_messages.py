@@ -69,7 +69,7 @@ async def _prepared(services: Services, found: DeferredSend) -> DeferredSend:
             return found
         if any(client.pid == found.server for client in clients):
             return found
-    known = services.store.look(lambda store: store.deferred(found.id))
+    known = await services.store.look(lambda store: store.deferred(found.id))
     if known is None or known.state is not DeferredState.PREPARING:  # it was done just now
         return known or found
     return replace(found, state=DeferredState.FAILED, error=_SERVER_GONE.to_wire())
@@ -79,14 +79,14 @@ async def _settled(services: Services, held: DeferredSend) -> DeferredSend:
     """The same; if it may have been sent, with what can be found out about that."""
     if held.state is not DeferredState.UNKNOWN:
         return held
-    stood = services.store.look(lambda store: store.send_under(held.key))
+    stood = await services.store.look(lambda store: store.send_under(held.key))
     if stood is None:
         return held
     try:
         await earlier(services, SendKey(key=held.key, fingerprint=stood.fingerprint))
     except OutcomeUnknown:
         return held
-    return services.store.look(lambda store: store.deferred(held.id)) or held
+    return await services.store.look(lambda store: store.deferred(held.id)) or held
 
 
 def _outcome(held: DeferredSend) -> Outcome:

@@ -25,7 +25,7 @@ async def named_members(services: Services, members: Sequence[GroupMember]) -> t
 
 async def groups_in_one_form(services: Services, groups: Sequence[Group]) -> tuple[Group, ...]:
     """The same for all whom groups name; a community that may not be read is not named."""
-    parents = services.store.may_read(*(group.linked_parent for group in groups if group.linked_parent))
+    parents = await services.store.may_read(*(group.linked_parent for group in groups if group.linked_parent))
     named = [jid for group in groups for jid in (group.owner, group.name_set_by, group.topic_set_by)]
     members = [member.jid for group in groups for member in group.members]
     owners = [group.owner for group in groups]

@@ -46,7 +46,7 @@ async def revoke_message(services: Services, arguments: args.RevokeMessageArgume
         raise InvalidArgument("message_id: only your own messages can be deleted for everyone here", field="message_id")
     check_writable(chat)
     sent = await services.session.call(Revoke(target=MessageRef.of(message)))
-    return sent_outcome(
+    return await sent_outcome(
         services,
         sent.model_copy(update={"message_id": message.id}),
         "The message was deleted for everyone.",
@@ -64,7 +64,7 @@ async def react_message(services: Services, arguments: args.ReactMessageArgument
     target = MessageRef.of(message)
     sent = await services.session.call(React(target=target, emoji=emoji))
     said = "The reaction was sent." if emoji else "The reaction was taken back."
-    return sent_outcome(services, sent.model_copy(update={"message_id": message.id}), said, status=SUCCESS)
+    return await sent_outcome(services, sent.model_copy(update={"message_id": message.id}), said, status=SUCCESS)
 
 
 @operation("updateMessage")
@@ -86,7 +86,7 @@ async def update_message(services: Services, arguments: args.UpdateMessageArgume
         )
     sent = await services.session.call(EditMessage(target=MessageRef.of(message), text=text))
     edited = sent.model_copy(update={"message_id": message.id})
-    return sent_outcome(services, edited, "The message was edited.", status=SUCCESS)
+    return await sent_outcome(services, edited, "The message was edited.", status=SUCCESS)
 
 
 @operation("forwardMessage")
@@ -96,7 +96,7 @@ async def forward_message(services: Services, arguments: args.ForwardMessageArgu
     if message.revoked_at is not None:
         raise InvalidArgument("message_id: this message was deleted", field="message_id")
     target = MessageRef.of(message)
-    expiration = expiration_in(services, chat, arguments)
+    expiration = await expiration_in(services, chat, arguments)
     again = arguments["force_reupload"]
     uploads = again or (chat.is_newsletter and bool(message.media_mimetype))
     command = ForwardMessage(
@@ -108,7 +108,7 @@ async def forward_message(services: Services, arguments: args.ForwardMessageArgu
         hold=services.hold_seconds,
         pending=uploads and not services.hold_seconds,
     )
-    return sent_outcome(services, await sent_by(services, command), "The message was forwarded.")
+    return await sent_outcome(services, await sent_by(services, command), "The message was forwarded.")
 
 
 @operation("rejectCall")
@@ -168,7 +168,7 @@ async def delete_message(services: Services, arguments: args.DeleteMessageArgume
 async def label_message(services: Services, arguments: args.LabelMessageArguments) -> Outcome:
     messages, failed = await _messages(services, arguments)
     label_id, labelled = arguments["label_id"].strip(), arguments["labeled"]
-    first = named(services, label_id, arguments["label_name"]) if labelled else ()
+    first = await named(services, label_id, arguments["label_name"]) if labelled else ()
     labels = [MessageLabelled(label_id, message.wire_chat, message.id, labelled) for message in messages]
     done = f"{_subject(messages)} {'labelled' if labelled else 'no longer labelled'}."
     return Outcome(await change(services, done, *first, *labels), failed=failed)

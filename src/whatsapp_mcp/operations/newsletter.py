@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @operation("getNewsletterMessages")
 async def newsletter_messages(services: Services, arguments: args.GetNewsletterMessagesArguments) -> Outcome:
-    jid = check_readable(services, await newsletter_of(services, arguments["newsletter_id"]), "newsletter_id")
+    jid = await check_readable(services, await newsletter_of(services, arguments["newsletter_id"]), "newsletter_id")
     command = GetNewsletterPosts(newsletter=jid, count=arguments["count"], before=arguments.get("before", 0))
     posts = await services.session.call(command)
     rows = [

@@ -36,28 +36,28 @@ async def followed(services: Services, taken: SentMessage) -> SentMessage:
     until = loop.time() + LONGEST if services.until is None else services.until
     with suppress(TimeoutError):
         async with asyncio.timeout_at(until):
-            while _known(services, taken).state in _OPEN:
+            while (await _known(services, taken)).state in _OPEN:
                 with suppress(SessionError):  # it begins anew, and goes on with what it has taken
                     await services.session.call(AwaitSend(message_id=taken.message_id), timeout=LONGEST)
-                if _known(services, taken).state in _OPEN:
+                if (await _known(services, taken)).state in _OPEN:
                     await services.session.wait_change(AGAIN)
-    found = _known(services, taken)
+    found = await _known(services, taken)
     if found.state in _OPEN:
         return taken
     if found.state is DeferredState.SENT:
-        return _sent(services, found, taken)
+        return await _sent(services, found, taken)
     raise _why_not(found)
 
 
-def _known(services: Services, taken: SentMessage) -> DeferredSend:
-    found = services.store.look(lambda store: store.deferred(taken.message_id))
+async def _known(services: Services, taken: SentMessage) -> DeferredSend:
+    found = await services.store.look(lambda store: store.deferred(taken.message_id))
     if found is None:
         raise OutcomeUnknown("the session process does not know of this message any more")
     return found
 
 
-def _sent(services: Services, found: DeferredSend, taken: SentMessage) -> SentMessage:
-    stood = services.store.look(lambda store: store.send_under(found.key))
+async def _sent(services: Services, found: DeferredSend, taken: SentMessage) -> SentMessage:
+    stood = await services.store.look(lambda store: store.send_under(found.key))
     if stood is not None and stood.result is not None:
         sent = SentMessage.model_validate_json(stood.result)
         return sent.model_copy(update={"chat": taken.chat, "repeated": taken.repeated})

@@ -32,6 +32,7 @@ from whatsapp_mcp.operations.targets import canonical
 from whatsapp_mcp.policy.call import Call
 from whatsapp_mcp.policy.caller import Caller
 from whatsapp_mcp.policy.gate import Gate
+from whatsapp_mcp.policy.limits import Uses
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.rules import Rules
 from whatsapp_mcp.policy.taint import ANYBODY
@@ -107,11 +108,11 @@ class OperationRunner:
     async def run(self, passage: Passage, arguments: Arguments) -> Outcome:
         operation = passage.operation
         handler = partial(_in_time, operation, await _handler(operation))
-        rules = self._gate.enter(passage)
+        rules = await self._gate.beside_loop(partial(self._gate.enter, passage))
         services = self._within(rules, passage.caller)
         conversation = passage.caller.conversation
         if conversation.chat is not None:
-            conversation.chat = canonical(self._services, conversation.chat)
+            conversation.chat = await canonical(self._services, conversation.chat)
         if IDEMPOTENCY_KEY not in arguments:
             return await self._admitted(passage, rules, handler, services, arguments)
         from whatsapp_mcp.operations.idempotency import run_once
@@ -122,7 +123,8 @@ class OperationRunner:
     async def watch(self, passage: Passage, arguments: Arguments) -> Watched:
         from whatsapp_mcp.operations.watching import watch
 
-        services = self._within(self._gate.enter(passage), passage.caller)
+        rules = await self._gate.beside_loop(partial(self._gate.enter, passage))
+        services = self._within(rules, passage.caller)
         return await watch(services, passage.operation, arguments)
 
     def ended(self, passage: Passage) -> None:
@@ -148,24 +150,28 @@ class OperationRunner:
         try:
             # To look at what is here needs no leave: what may not be read is not there.
             if passage.operation.touches.act != "look":
-                services = replace(services, counting=partial(self._gate.count_also, passage, rules))
+                services = services.but(counting=partial(self._count_also, passage, rules))
                 call = await described(services, passage.operation, arguments, rules)
                 arguments = dict(call.arguments)
+                services = services.but(addressed=call.addressed)
                 if passage.operation.touches.later is not None:
-                    services = replace(services, grant=passage.caller.grant)
+                    services = services.but(grant=passage.caller.grant)
                 handler = partial(self._unless_repeated, passage, rules, call, handler)
             outcome = await handler(services, arguments)
             if passage.call is not None and passage.call.failed:
                 outcome = replace(outcome, failed=(*passage.call.failed, *outcome.failed))
         except WhatsAppMcpError as error:
             if isinstance(error, _DID_NOTHING):
-                self._gate.undone(passage)
+                await self._gate.beside_loop(partial(self._gate.undone, passage))
             self._heard_of(passage, error)
             raise
         if outcome.untrusted:
             self._heard(passage, outcome)
         passage.ids = _ids(arguments, outcome)
         return outcome
+
+    async def _count_also(self, passage: Passage, rules: Rules, uses: Uses) -> None:
+        await self._gate.beside_loop(partial(self._gate.count_also, passage, rules, uses))
 
     async def _unless_repeated(
         self, passage: Passage, rules: Rules, call: Call, handler: Handler, services: Services, arguments: Arguments
@@ -175,15 +181,16 @@ class OperationRunner:
         if sends and services.send_key is None and services.settings.repeat_seconds:
             from whatsapp_mcp.operations.idempotency import key_of_call, told_again
 
-            services = replace(services, send_key=await key_of_call(services, call, passage.caller))
-            again = await told_again(services)
+            key, taken = await key_of_call(services, call, passage.caller)
+            services = services.but(send_key=key)
+            again = await told_again(services) if taken else None
             if again is not None:
                 passage.call = call
                 return again
         before = asyncio.get_running_loop().time()
         await self._gate.admit(passage, call, rules, partial(digest_of, services, call, passage.caller.grant.name))
         if services.until is not None:  # while a person thinks, the host waits
-            services = replace(services, until=services.until + asyncio.get_running_loop().time() - before)
+            services = services.but(until=services.until + asyncio.get_running_loop().time() - before)
         return await handler(services, arguments)
 
     def _heard(self, passage: Passage, outcome: Outcome) -> None:

@@ -52,7 +52,7 @@ async def schedule_message(services: Services, arguments: args.ScheduleMessageAr
         key=services.send_key,
         schedule=schedule,
     )
-    return sent_outcome(services, await services.session.call(command), "The message is scheduled.")
+    return await sent_outcome(services, await services.session.call(command), "The message is scheduled.")
 
 
 class _Row(NamedTuple):
@@ -81,8 +81,8 @@ async def list_scheduled(services: Services, arguments: args.ListScheduledArgume
 
 @operation("cancelScheduled")
 async def cancel_scheduled(services: Services, arguments: args.CancelScheduledArguments) -> Outcome:
-    found = services.store.look(lambda store: store.deferred(arguments["message_id"].strip()))
-    if found is None or not found.scheduled or not _may_see(services, found.chat):
+    found = await services.store.look(lambda store: store.deferred(arguments["message_id"].strip()))
+    if found is None or not found.scheduled or not await _may_see(services, found.chat):
         raise NotFound(
             "message_id: no message is scheduled under this id",
             next_step="Take message_id from listScheduled.",
@@ -98,5 +98,5 @@ async def cancel_scheduled(services: Services, arguments: args.CancelScheduledAr
     return outcome
 
 
-def _may_see(services: Services, chat: Jid) -> bool:
-    return bool(services.store.may_read(chat))
+async def _may_see(services: Services, chat: Jid) -> bool:
+    return bool(await services.store.may_read(chat))

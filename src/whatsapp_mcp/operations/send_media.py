@@ -53,7 +53,7 @@ async def _send(
                 await _note_not_prepared(services, message_id, error)
                 raise
             if is_link(source.source):  # how much that is, nobody knew before
-                services.counting({LimitKind.MEDIA_BYTES: media.path.stat().st_size})
+                await services.counting({LimitKind.MEDIA_BYTES: media.path.stat().st_size})
             return await send(services, chat, media, options, pending_id=message_id)
 
     key = services.send_key.key if services.send_key is not None else message_id
@@ -67,7 +67,7 @@ async def _send(
         preparing = NotePreparing(message_id=name, chat=chat, server=os.getpid())
         with suppress(SessionError):  # it goes on all the same, and this server knows of it
             await services.session.call(preparing, timeout=_NOTE_SECONDS)
-        return pending_outcome(services, SentMessage(message_id=name, chat=chat, timestamp=0))
+        return await pending_outcome(services, SentMessage(message_id=name, chat=chat, timestamp=0))
     except asyncio.CancelledError:
         if services.patience.stops:
             await services.under_way.stop(key)
@@ -78,7 +78,7 @@ async def _send(
 
 async def _note_not_prepared(services: Services, message_id: str, error: WhatsAppMcpError) -> None:
     """For who was told that it is pending."""
-    if services.store.look(lambda store: store.deferred(message_id)) is not None:
+    if await services.store.look(lambda store: store.deferred(message_id)) is not None:
         with suppress(SessionError):
             await services.session.call(NoteNotPrepared(message_id=message_id, error=error.to_wire()))
 

@@ -79,10 +79,10 @@ async def addressed(
 ) -> tuple[Jid, SendOptions]:
     """The chat that ``phone`` names, and how the message is sent there."""
     chat = await recipient(services, arguments["phone"])
-    options = SendOptions(forwarded=forwarded, expiration=expiration_in(services, chat, arguments))
+    options = SendOptions(forwarded=forwarded, expiration=await expiration_in(services, chat, arguments))
     if not reply_to:
         return chat, options
-    quoted = services.store.look(lambda store: store.message(reply_to, chat, field="reply_message_id"))
+    quoted = await services.store.look(lambda store: store.message(reply_to, chat, field="reply_message_id"))
     if quoted is None:
         raise NotFound(
             "reply_message_id: there is no message with this id in this chat",
@@ -93,13 +93,10 @@ async def addressed(
     return chat, options.model_copy(update={"reply_to_id": quoted.id, "reply_to_author": quoted.sender})
 
 
-def expiration_in(services: Services, chat: Jid, arguments: ToOneChat | args.ForwardMessageArguments) -> int:
+async def expiration_in(services: Services, chat: Jid, arguments: ToOneChat | args.ForwardMessageArguments) -> int:
     """Seconds after which a message disappears; without ``duration``, as all messages of the chat do."""
     duration = arguments.get("duration")
-    if duration is None:
-        known = services.store.look(lambda store: store.chat(chat))
-        duration = known.ephemeral_expiration if known else 0
-    return duration
+    return await services.store.look(lambda store: store.expiration(chat)) if duration is None else duration
 
 
 async def replying(services: Services, arguments: Replying) -> tuple[Jid, SendOptions]:
@@ -122,7 +119,7 @@ async def send(
         pending=isinstance(message, MediaOut) and not hold,
         pending_id=pending_id,
     )
-    return sent_outcome(services, await sent_by(services, command), "The message was sent.")
+    return await sent_outcome(services, await sent_by(services, command), "The message was sent.")
 
 
 async def sent_by(services: Services, command: SendMessage | ForwardMessage) -> SentMessage:
@@ -136,19 +133,19 @@ SUCCESS: Final = "success"
 """Status of what is done and is no message."""
 
 
-def sent_outcome(services: Services, sent: SentMessage, said: str, *, status: str = SENT) -> Outcome:
+async def sent_outcome(services: Services, sent: SentMessage, said: str, *, status: str = SENT) -> Outcome:
     """The seed's SendResponse; and to whom it went, so that a wrong recipient is noticed. ``said``: what was done, in a
     sentence."""
     if sent.pending:
-        return pending_outcome(services, sent)
+        return await pending_outcome(services, sent)
     if sent.held_until is not None:
-        return _held_outcome(services, sent, sent.held_until)
+        return await _held_outcome(services, sent, sent.held_until)
     key, note = services.send_key, None
     if sent.repeated:
         of_call = key is not None and key.is_of_call
         said = ALREADY_SENT_BY_CALL if of_call else "Already sent under this idempotency_key; nothing was sent now."
         note = SEND_AGAIN if of_call else None
-    target = services.store.look(lambda store: store.target(sent.chat))
+    target = await services.store.look(lambda store: store.target(sent.chat))
     return Outcome(
         said,
         {
@@ -164,12 +161,12 @@ def sent_outcome(services: Services, sent: SentMessage, said: str, *, status: st
     )
 
 
-def _held_outcome(services: Services, sent: SentMessage, until: int) -> Outcome:
+async def _held_outcome(services: Services, sent: SentMessage, until: int) -> Outcome:
     """Of a message that was not sent yet; of a repetition also what became of it meanwhile."""
-    known = services.store.look(lambda store: store.deferred(sent.message_id))
+    known = await services.store.look(lambda store: store.deferred(sent.message_id))
     state = known.state if known is not None and sent.repeated else DeferredState.HELD
     scheduled = known is not None and known.scheduled
-    target = services.store.look(lambda store: store.target(sent.chat))
+    target = await services.store.look(lambda store: store.target(sent.chat))
     return Outcome(
         what_became(known) if known is not None else WHAT_BECAME[state],
         {
@@ -185,8 +182,8 @@ def _held_outcome(services: Services, sent: SentMessage, until: int) -> Outcome:
     )
 
 
-def pending_outcome(services: Services, sent: SentMessage) -> Outcome:
-    target = services.store.look(lambda store: store.target(sent.chat))
+async def pending_outcome(services: Services, sent: SentMessage) -> Outcome:
+    target = await services.store.look(lambda store: store.target(sent.chat))
     return Outcome(
         PENDING,
         {

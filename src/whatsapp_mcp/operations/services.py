@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
@@ -97,13 +97,16 @@ class Store:
             del self._restricted[next(iter(self._restricted))]
         return store
 
-    def may_read(self, *chats: Jid) -> frozenset[Jid]:
+    async def may_read(self, *chats: Jid) -> frozenset[Jid]:
         """Those of these chats that may be read, be they known or not."""
-        return self._reader.may_read(chats)
+        return await self.look(lambda reader: reader.may_read(chats))
 
-    def look(self, query: Callable[[StoreReader], T]) -> T:
-        """Look a few rows up by an index, without the detour over a thread, which costs more than such a query."""
-        return query(self._reader)
+    async def look(self, query: Callable[[StoreReader], T]) -> T:
+        """Look a few rows up by an index: in a file without the detour over a thread, which costs more than such a
+        query."""
+        if self._reader.is_at_hand:
+            return query(self._reader)
+        return await self.read(query)
 
     async def read(self, query: Callable[[StoreReader], T]) -> T:
         return await anyio.to_thread.run_sync(query, self._reader, limiter=self._limiter)
@@ -112,7 +115,7 @@ class Store:
 _PATIENT: Final = Patience()
 
 
-def _uncounted(_uses: Uses) -> None: ...
+async def _uncounted(_uses: Uses) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -129,7 +132,7 @@ class Services:
     """The same for ``transcribers``."""
     send_key: SendKey | None = None
     """Of the call that is served: under it, a message is sent once; see `idempotency`."""
-    counting: Callable[[Uses], None] = _uncounted
+    counting: Callable[[Uses], Awaitable[None]] = _uncounted
     """Said of what only shows on the way, before it is done: that WhatsApp is asked whether a number is on it, that so
     many bytes came from a link. It counts, whatever becomes of the call; raises RateLimited."""
     patience: Patience = _PATIENT
@@ -146,15 +149,26 @@ class Services:
     """Name of who calls, under which something is kept between calls."""
     hold_seconds: int = 0
     """So much later a message leaves that is sent, and `revokeMessage` stops it until then."""
+    addressed: str = ""
+    """Address of the chat that is sent to, as it was found when the policy judged it: nobody looks for it again."""
 
-    def for_call(self, caller: Caller, store: Store, until: float | None, *, hold_seconds: int) -> Services:
-        """The same for one call; `replace` takes five times as long."""
+    def but(self, **changed: object) -> Services:
+        """The same, but for these fields; `replace` takes five times as long."""
         made: Services = object.__new__(Services)
         for name in Services.__slots__:
-            setattr(made, name, getattr(self, name))
-        made.store, made.until, made.hold_seconds = store, until, hold_seconds
-        made.caller, made.roots, made.patience = caller.name, caller.roots, caller.patience
+            setattr(made, name, changed[name] if name in changed else getattr(self, name))
         return made
+
+    def for_call(self, caller: Caller, store: Store, until: float | None, *, hold_seconds: int) -> Services:
+        """The same for one call."""
+        return self.but(
+            store=store,
+            until=until,
+            hold_seconds=hold_seconds,
+            caller=caller.name,
+            roots=caller.roots,
+            patience=caller.patience,
+        )
 
     @property
     def received(self) -> ReceivedMedia:

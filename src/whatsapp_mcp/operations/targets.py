@@ -80,12 +80,12 @@ async def read_from(services: Services, text: str, *, field: str) -> Jid:
     Raises:
         NotAllowed: it may not be read.
     """
-    return check_readable(services, await resolve(services, text, field=field, strangers=True), field)
+    return await check_readable(services, await resolve(services, text, field=field, strangers=True), field)
 
 
-def check_readable(services: Services, jid: Jid, field: str) -> Jid:
+async def check_readable(services: Services, jid: Jid, field: str) -> Jid:
     """The same chat. Raises NotAllowed where it may not be read, in the same words whether there is such a chat."""
-    if services.store.may_read(jid):
+    if await services.store.may_read(jid):
         return jid
     raise NotAllowed(
         f"{field}: this chat may not be read (rule read)",
@@ -109,22 +109,22 @@ async def resolve(services: Services, text: str, *, field: str = "phone", strang
         raise InvalidArgument(f"{field} {problem}", field=field)
     if "@" in text:
         try:
-            jid = _parse_jid(services, text, field)
+            jid = await _parse_jid(services, text, field)
         except InvalidArgument:
             found = await services.store.read(lambda store: store.find_by_name(text, strangers=strangers))
             if len(found) != 1:
                 raise
             return found[0].jid
-        return canonical(services, jid)
+        return await canonical(services, jid)
     if _OLD_GROUP.fullmatch(text) or _GROUP_ID.fullmatch(text):
         return Jid(text, GROUP)
     compact = SEPARATORS.sub("", text)
     if compact.removeprefix("+").isdigit():
-        return canonical(services, Jid(parse_number(text, field), USER))
+        return await canonical(services, Jid(parse_number(text, field), USER))
     return await _by_name(services, text, field, strangers=strangers)
 
 
-def _parse_jid(services: Services, text: str, field: str) -> Jid:
+async def _parse_jid(services: Services, text: str, field: str) -> Jid:
     wrong = InvalidArgument(
         f"{field}: not a valid JID",
         field=field,
@@ -136,7 +136,7 @@ def _parse_jid(services: Services, text: str, field: str) -> Jid:
         raise wrong from None
     if jid.server not in _KINDS:
         raise wrong
-    if jid == STATUS_BROADCAST or services.store.look(lambda store: store.knows(jid)):
+    if jid == STATUS_BROADCAST or await services.store.look(lambda store: store.knows(jid)):
         return jid
     if jid.server == USER:
         return Jid(parse_number(jid.user, field), USER)
@@ -146,11 +146,11 @@ def _parse_jid(services: Services, text: str, field: str) -> Jid:
     return jid
 
 
-def canonical(services: Services, jid: Jid) -> Jid:
+async def canonical(services: Services, jid: Jid) -> Jid:
     """Of a person the number, where it is known."""
     if not jid.is_person:
         return jid
-    number = services.store.look(lambda store: store.number_of(jid))
+    number = await services.store.look(lambda store: store.number_of(jid))
     return number or jid
 
 
@@ -233,11 +233,11 @@ async def newsletter_of(services: Services, text: str) -> Jid:
 async def stored_message(services: Services, message_id: str, phone: str | None = None) -> tuple[Jid, Message]:
     """The chat and message that ``message_id`` and ``phone`` name; of any chat where the seed allows no ``phone``."""
     message_id = message_id.strip()
-    chat = check_readable(services, await resolve(services, phone), "phone") if phone else None
-    message = services.store.look(lambda store: store.message(message_id, chat))
+    chat = await check_readable(services, await resolve(services, phone), "phone") if phone else None
+    message = await services.store.look(lambda store: store.message(message_id, chat))
     if message is None:
-        held = services.store.look(lambda store: store.deferred(message_id))
-        if held is not None and (chat is None or chat == canonical(services, held.chat)):
+        held = await services.store.look(lambda store: store.deferred(message_id))
+        if held is not None and (chat is None or chat == await canonical(services, held.chat)):
             raise InvalidArgument(
                 f"message_id: this message has not left (status {held.status})",
                 field="message_id",
@@ -253,16 +253,16 @@ async def stored_message(services: Services, message_id: str, phone: str | None 
     return message.chat, message
 
 
-def is_held(services: Services, message_id: str) -> bool:
+async def is_held(services: Services, message_id: str) -> bool:
     """Whether it is the id of a message that has not left."""
-    found = services.store.look(lambda store: store.deferred(message_id.strip()))
+    found = await services.store.look(lambda store: store.deferred(message_id.strip()))
     return found is not None and found.state in (DeferredState.HELD, DeferredState.PREPARING)
 
 
 async def held_message(services: Services, message_id: str, phone: str) -> DeferredSend | None:
     """A message that was to leave later, in the chat that ``phone`` names."""
-    found = services.store.look(lambda store: store.deferred(message_id.strip()))
-    if found is None or await resolve(services, phone) != canonical(services, found.chat):
+    found = await services.store.look(lambda store: store.deferred(message_id.strip()))
+    if found is None or await resolve(services, phone) != await canonical(services, found.chat):
         return None
     return found
 

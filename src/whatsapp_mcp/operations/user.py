@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 @operation("userInfo")
 async def user_info(services: Services, arguments: args.UserInfoArguments) -> Outcome:
-    jid = check_readable(services, await person(services, arguments["phone"]), "phone")
+    jid = await check_readable(services, await person(services, arguments["phone"]), "phone")
     info = await services.session.call(GetPerson(jid=jid))
     full = arguments["detail"] == "full"
-    known = services.store.look(lambda store: store.named([jid])).get(jid)
+    known = (await services.store.look(lambda store: store.named([jid]))).get(jid)
     results: dict[str, Any] = {
         "jid": str(jid),
         "name": known.name if known is not None else None,
@@ -59,7 +59,7 @@ def _device_json(device: Jid) -> dict[str, Any]:
 
 @operation("userAvatar")
 async def user_avatar(services: Services, arguments: args.UserAvatarArguments) -> Outcome:
-    jid = check_readable(services, await resolve(services, arguments["phone"]), "phone")
+    jid = await check_readable(services, await resolve(services, arguments["phone"]), "phone")
     if jid.server == BROADCAST:
         raise NotFound(f"phone: this is {kind_of(jid)}, which has no picture", details={"field": "phone"})
     command = GetPicture(
@@ -78,12 +78,12 @@ async def user_avatar(services: Services, arguments: args.UserAvatarArguments) -
 @operation("userCheck")
 async def user_check(services: Services, arguments: args.UserCheckArguments) -> Outcome:
     digits = await number(services, arguments["phone"])
-    check_readable(services, Jid(digits, USER), "phone")
+    await check_readable(services, Jid(digits, USER), "phone")
     checked = await services.session.call(CheckNumbers(numbers=(digits,)))
     found = [one for one in checked if one.registered]
     jid = found[0].jid or Jid(digits, USER) if found else None
     if jid is not None:  # WhatsApp may know this person under another number
-        check_readable(services, jid, "phone")
+        await check_readable(services, jid, "phone")
     return Outcome(
         "This number is on WhatsApp." if jid else "This number is not on WhatsApp.",
         {"is_on_whatsapp": jid is not None, "jid": str(jid) if jid else None},
@@ -134,7 +134,7 @@ async def user_change_avatar(services: Services, arguments: args.UserChangeAvata
 async def user_my_groups(services: Services, arguments: args.UserMyGroupsArguments) -> Outcome:
     offset = arguments["offset"]
     found = await services.session.call(ListGroups())
-    readable = services.store.may_read(*(group.jid for group in found))
+    readable = await services.store.may_read(*(group.jid for group in found))
     groups = await groups_in_one_form(services, [group for group in found if group.jid in readable])
     full = arguments["detail"] == "full"
     return Outcome(
@@ -151,7 +151,7 @@ async def user_my_groups(services: Services, arguments: args.UserMyGroupsArgumen
 async def user_my_newsletter(services: Services, arguments: args.UserMyNewsletterArguments) -> Outcome:
     offset = arguments["offset"]
     followed = await services.session.call(ListNewsletters())
-    readable = services.store.may_read(*(newsletter.jid for newsletter in followed))
+    readable = await services.store.may_read(*(newsletter.jid for newsletter in followed))
     newsletters = [newsletter for newsletter in followed if newsletter.jid in readable]
     full = arguments["detail"] == "full"
     return Outcome(
@@ -166,7 +166,7 @@ async def user_my_newsletter(services: Services, arguments: args.UserMyNewslette
 
 @operation("userBusinessProfile")
 async def user_business_profile(services: Services, arguments: args.UserBusinessProfileArguments) -> Outcome:
-    jid = check_readable(services, await person(services, arguments["phone"]), "phone")
+    jid = await check_readable(services, await person(services, arguments["phone"]), "phone")
     answer = await ask(services, GetBusinessProfile(jid=jid))
     return Outcome(f"The business profile. {pause_note(answer)}", _profile_json(answer.result), untrusted=True)
 

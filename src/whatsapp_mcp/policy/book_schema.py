@@ -32,6 +32,8 @@ _TABLES: Final = (
 _ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('whatsapp_mcp policy book ' || ?, 0))"
 _LIMIT: Final = 5_000
 """Milliseconds that a call waits for the database, or for the transactions of other nodes."""
+_ANSWER_WITHIN: Final = _LIMIT / 1000 + 1
+"""Seconds; then it is not there at all."""
 
 
 class BookSchema:
@@ -107,7 +109,7 @@ class BookSchema:
     def _begun(self, begin: str) -> PostgresConnection:
         """On a new connection, where the database ended the one before: nothing was begun on it."""
         if self._connection is None:
-            self._connection = PostgresConnection(self._where, statement_timeout=_LIMIT)
+            self._connection = PostgresConnection(self._where, statement_timeout=_LIMIT, answer_within=_ANSWER_WITHIN)
         try:
             self._connection.execute(begin)
         except psycopg.OperationalError:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -50,20 +51,24 @@ class PolicyFile:
         self._preset = preset
         self._stamp: _Stamp | None = None
         self._looked = False
+        self._lock = threading.Lock()
+        """A look that began later never hands back what one before it saw."""
         self._rules = PRESETS["locked"]
         self._problem: SetupError | StoreError | None = None
 
     @property
     def rules(self) -> Rules:
         """For what only reads: also while the file is wrong."""
-        self._look()
-        return self._rules
+        with self._lock:
+            self._look()
+            return self._rules
 
     @property
     def is_written(self) -> bool:
         """Whether there is anything beside the preset."""
-        self._look()
-        return self._stamp is not None
+        with self._lock:
+            self._look()
+            return self._stamp is not None
 
     @property
     def as_seen(self) -> Rules:
@@ -73,7 +78,13 @@ class PolicyFile:
     @property
     def problem(self) -> SetupError | StoreError | None:
         """What is wrong with the file now."""
-        self._look()
+        with self._lock:
+            self._look()
+            return self._problem
+
+    @property
+    def problem_as_seen(self) -> SetupError | StoreError | None:
+        """What was wrong with it when somebody looked last."""
         return self._problem
 
     def to_change(self) -> Rules:
@@ -83,10 +94,11 @@ class PolicyFile:
             SetupError: the file is wrong or cannot be read; says where, and what is expected.
             StoreError: the database that it is in cannot be used now.
         """
-        self._look()
-        if self._problem is not None:
-            raise self._problem
-        return self._rules
+        with self._lock:
+            self._look()
+            if self._problem is not None:
+                raise self._problem
+            return self._rules
 
     def _look(self) -> None:
         try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
+
+from anyio import CancelScope
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import ConfirmationNeeded, NotAllowed, SetupError
@@ -20,9 +22,11 @@ from whatsapp_mcp.policy.limits import LimitKind, RateLimit, Reservation, Uses, 
 from whatsapp_mcp.policy.passage import Passage
 from whatsapp_mcp.policy.rules import Rules
 from whatsapp_mcp.policy.scopes import allowed_by_scope, allowed_by_toolsets
+from whatsapp_mcp.postgres import beside_loop
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.untrusted_text import clean
 
+R = TypeVar("R")
 _QUOTED: Final = 1_500
 """Characters of a text that are shown in a question, the last ones among them."""
 _END: Final = 300
@@ -51,6 +55,10 @@ class Gate:
     def close(self) -> None:
         self._audit.close()
         self._book.close()
+
+    async def beside_loop(self, work: Callable[[], R]) -> R:
+        """Have something done here that asks the policy or its book, wherever they lie."""
+        return await beside_loop(self._file.place, work)
 
     def enter(self, passage: Passage) -> Rules:
         """The call begins: the rules that hold for it, all through.
@@ -109,14 +117,16 @@ class Gate:
         """
         passage.call = call
         self._check_chats(passage, call, rules)
-        why = self._reasons(passage.caller, call, rules)
+        why = await self.beside_loop(partial(self._reasons, passage.caller, call, rules))
         if call.operation.touches.later is None:
-            passage.reservation = self._count(_uses(call), passage, rules)
+            counted = partial(self._count, _uses(call), passage, rules)
+            passage.reservation = await self.beside_loop(counted)
         try:
             if why:
                 await self._confirm(passage, call, rules, why, await digest())
         except BaseException:
-            self.undone(passage)
+            with CancelScope(shield=True):
+                await self.beside_loop(partial(self.undone, passage))
             raise
 
     def departs(self, passage: Passage, call: Call) -> None:
@@ -215,7 +225,7 @@ class Gate:
             can_be_always=always,
             seconds=rules.answer_within,
         )
-        consent = self._book.take(digest, now_ms())
+        consent = await self.beside_loop(partial(self._book.take, digest, now_ms()))
         if consent is not None:
             passage.decision = AuditDecision.APPROVED
         else:
@@ -226,7 +236,8 @@ class Gate:
         if consent is Consent.ALWAYS and always:
             for reason in why:
                 for chat in call.chats:
-                    self._book.always(reason.rule, chat.jid, grant, now_ms())
+                    answered = partial(self._book.always, reason.rule, chat.jid, grant, now_ms())
+                    await self.beside_loop(answered)
         elif consent is Consent.NO:
             passage.decision = AuditDecision.REFUSED
             raise NotAllowed(
@@ -236,7 +247,7 @@ class Gate:
             )
         elif consent is Consent.CANNOT_ASK:
             passage.decision = AuditDecision.CONFIRMATION_NEEDED
-            code = self._book.ask(question, minutes, now_ms(), caller=grant)
+            code = await self.beside_loop(partial(self._book.ask, question, minutes, now_ms(), caller=grant))
             raise ConfirmationNeeded(
                 f"the owner has to agree first, because {'; '.join(reason.told for reason in why)}",
                 details={"rule": question.rule, "approval_code": code, "minutes": minutes},

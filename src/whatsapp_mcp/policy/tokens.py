@@ -12,8 +12,10 @@ import hmac
 import logging
 import re
 import secrets
+import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -21,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import NotFound, SetupError
-from whatsapp_mcp.kept_model import KeptModel, Stamp, stamp_of, unusable
+from whatsapp_mcp.kept_model import KeptModel, OutOfReach, Stamp, stamp_of, unusable
 from whatsapp_mcp.platform.files import remove
 from whatsapp_mcp.policy.caller import Grant, Scope
 from whatsapp_mcp.settings import Settings
@@ -93,8 +95,10 @@ class TokenBook:
     Safe in any number of processes; each change is made alone."""
 
     def __init__(self, place: Place, default_path: Path) -> None:
+        self.place = place
         self._kept = _kept(place)
         self._default_path = default_path
+        self._lock = threading.Lock()
         self._stamp: tuple[Stamp | None, Stamp | None] | None = None
         self._content = _Content()
         self._tokens: tuple[Token, ...] = ()
@@ -110,21 +114,41 @@ class TokenBook:
         Raises:
             SetupError: a file is damaged, open to others, or cannot be read.
         """
-        self._look()
-        return tuple((token, self._content.used.get(token.name)) for token in self._tokens)
+        with self._lock:
+            self._look()
+            return tuple((token, self._content.used.get(token.name)) for token in self._tokens)
 
     def holder(self, secret: str) -> Token | None:
-        """The token with this secret, if it is still good. All are compared, each in constant time."""
+        """The token with this secret, if it is still good. All are compared, each in constant time. The one that stays
+        with its machine is looked for there first, whatever the database does.
+
+        Raises:
+            OutOfReach: nobody can tell.
+        """
         digest, found = digest_of(secret), None
-        for token in self._now():
+        default = self._at_hand()
+        if default is not None and hmac.compare_digest(default.digest, digest):
+            return default
+        for token in self.look():
             if hmac.compare_digest(token.digest, digest):
                 found = token
         return found if found is not None and found.lasts(now_ms()) else None
 
+    def look(self) -> tuple[Token, ...]:
+        """Those that are good as far as can be seen: none when a file is damaged. Raises OutOfReach."""
+        with self._lock:
+            try:
+                self._look()
+            except OutOfReach:
+                raise
+            except SetupError as error:
+                logger.warning("%s", error.message)
+            return self._tokens
+
     def holds(self, name: str, digest: str) -> bool:
-        """Whether it is still good."""
+        """Whether it is still good, by what was seen at the last look."""
         at = now_ms()
-        return any(token.name == name and token.digest == digest and token.lasts(at) for token in self._now())
+        return any(token.name == name and token.digest == digest and token.lasts(at) for token in self._tokens)
 
     def note_use(self, name: str) -> bool:
         """Write down that a token was used, once a minute. Returns whether it was written; never raises."""
@@ -224,23 +248,27 @@ class TokenBook:
 
     # -- the files ----------------------------------------------------------------------------------------------------
 
-    def _now(self) -> tuple[Token, ...]:
-        """Those that are good as far as can be seen: none when a file is damaged."""
-        try:
-            self._look()
-        except SetupError as error:
-            logger.warning("%s", error.message)
-            return ()
-        return self._tokens
+    def _at_hand(self) -> Token | None:
+        """The token of this machine, where the others are elsewhere."""
+        if isinstance(self.place, Path):
+            return None
+        with suppress(SetupError):
+            return self._default()
+        return None
 
     def _look(self) -> None:
         stamp = self._kept.stamp(), stamp_of(self._default_path)
         if stamp == self._stamp and _settled(stamp):
             return
         self._stamp = None
-        self._content, self._tokens = _Content(), ()
-        content = self._kept.read()
-        default = self._default()
+        try:
+            content = self._kept.read()
+            default = self._default()
+        except OutOfReach:
+            raise
+        except SetupError:
+            self._content, self._tokens = _Content(), ()
+            raise
         self._content, self._tokens = content, (*((default,) if default else ()), *content.tokens)
         self._stamp = stamp
 

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from typing import Any, Final, Protocol
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 from mcp.server.lowlevel import Server
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
@@ -87,7 +88,7 @@ class AccountPaths:
         with closing(self._accounts):
             async with anyio.create_task_group() as self._tasks:
                 async with self._accounts.serving(lambda name: self._find(name) is not None):
-                    for name in self._accounts.unasked():
+                    for name in await anyio.to_thread.run_sync(self._accounts.unasked):
                         self._find(name)
                     yield
                 for account in self._running.values():

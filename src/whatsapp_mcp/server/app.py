@@ -168,6 +168,7 @@ class _Tools:
     async def list(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         if params is not None and params.cursor is not None:
             raise MCPError(types.INVALID_PARAMS, "Unknown cursor: all tools are on one page")
+        await self._offer.look()
         names, asked = self._offer.names(ctx), self._offer.asked(NEVER_UNASKED)
         tools = self._listed.get((names, asked))
         if tools is None:
@@ -189,6 +190,7 @@ class _Tools:
     async def call(
         self, ctx: _Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | types.InputRequiredResult:
+        await self._offer.look(again=False)  # for what errors name; the gate looks for itself
         operation = self._operations.get(params.name)
         if operation is None and params.name in self._callers.grant(ctx).unlisted:
             operation = self._offer.operation(params.name)

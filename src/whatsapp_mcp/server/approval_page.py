@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from typing import Final
 
+import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -42,7 +44,8 @@ class ApprovalPage:
         if isinstance(browser, Response):
             return browser
         said, browser.said = browser.said, ""
-        return HTMLResponse(questions_page(list(self._waiting()), browser.csrf, said=said), headers=HEADERS)
+        waiting = await anyio.to_thread.run_sync(lambda: list(self._waiting()))
+        return HTMLResponse(questions_page(waiting, browser.csrf, said=said), headers=HEADERS)
 
     async def _answer(self, request: Request) -> Response:
         sent = await self._door.sent(request)
@@ -51,7 +54,8 @@ class ApprovalPage:
         browser, form = sent
         answer = form.get("answer", "")
         try:
-            self._record(form.get("account", ""), form.get("code", ""), answer)
+            record = partial(self._record, form.get("account", ""), form.get("code", ""), answer)
+            await anyio.to_thread.run_sync(record)
             browser.said = _SAID[answer]
         except WhatsAppMcpError as error:
             browser.said = f"{error.message[:1].upper()}{error.message[1:]}."

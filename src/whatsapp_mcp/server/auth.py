@@ -6,26 +6,38 @@ What a token was given goes with each request, as the user of its ASGI scope, to
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Protocol
 
 import anyio.to_thread
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from pydantic import AnyHttpUrl, SkipValidation
+from starlette.authentication import AuthenticationError
 from starlette.routing import Route
 
+from whatsapp_mcp.kept_model import OutOfReach
 from whatsapp_mcp.policy.caller import Grant
 from whatsapp_mcp.policy.caller import Scope as GrantedScope
 from whatsapp_mcp.policy.scopes import SCOPES
 from whatsapp_mcp.policy.tokens import Token
+from whatsapp_mcp.postgres import beside_loop
+from whatsapp_mcp.whereabouts import Place
+
+logger = logging.getLogger(__name__)
 
 SCOPE_PREFIX: Final = "whatsapp:"
 """Before ``read``, ``send`` and ``full`` in the scopes of OAuth."""
 _MOST_LENT: Final = 64
 NOTHING: Final = Grant(name="nobody", scope="read", accounts=(), chats=(), toolsets="")
+
+
+class NobodyCanTell(AuthenticationError):
+    """Whose a token is: nothing is done for its request, and it is as good as before."""
 
 
 class GrantedToken(AccessToken):
@@ -39,7 +51,12 @@ class GrantedToken(AccessToken):
 class Tokens(Protocol):
     """Tokens of our own."""
 
+    @property
+    def place(self) -> Place: ...
+
     def holder(self, secret: str) -> Token | None: ...
+
+    def look(self) -> object: ...
 
     def holds(self, name: str, digest: str) -> bool: ...
 
@@ -106,7 +123,11 @@ class HttpAccess:
         lent = self._lent_to(digest)
         if lent is not None:
             return self._granted(lent, digest)
-        found = self._tokens.holder(token)
+        try:
+            found = await beside_loop(self._tokens.place, partial(self._tokens.holder, token))
+        except OutOfReach as error:
+            logger.warning("a request was refused: %s", error.message)
+            raise NobodyCanTell from error
         if found is None:
             return await self._oauth.verify_token(token) if self._oauth is not None else None
         if self._tokens.is_due(found.name):
@@ -125,12 +146,20 @@ class HttpAccess:
             digest=digest,
         )
 
+    async def look(self) -> bool:
+        """Look whether tokens of ours changed; False: nobody can tell now."""
+        try:
+            await beside_loop(self._tokens.place, self._tokens.look)
+        except OutOfReach:
+            return False
+        return True
+
     def holds(self, name: str, digest: str) -> bool:
-        """Whether a token of ours is still good."""
+        """Whether a token of ours was still good at the last look."""
         return self._lent_to(digest) is not None or self._tokens.holds(name, digest)
 
     def still_good(self, scope: Mapping[str, Any], at: float) -> bool:
-        """Whether who sent this request would be let in now; ``at``: seconds since 1970."""
+        """Whether who sent this request was to be let in at the last look; ``at``: seconds since 1970."""
         token = _token_of(scope)
         if token is None:
             return True  # nobody's, and answered so

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 import anyio
@@ -21,10 +22,6 @@ from whatsapp_mcp.policy.caller import Grant
 from whatsapp_mcp.server.metrics import CONTENT_TYPE, CallCounts, Sample, account_samples, exposition, server_samples
 from whatsapp_mcp.server.watchers import Watchers
 
-PATHS: Final = ("/health", "/ready", "/metrics")
-_KEPT: Final = 1.0
-"""Seconds for which an answer is good: some need no token to ask, and the next one costs a look at files."""
-
 
 @dataclass(frozen=True, slots=True)
 class AccountStanding:
@@ -32,6 +29,16 @@ class AccountStanding:
     """Of ``SessionState``, or ``unused``: linked, and started by its first request."""
     ready: bool
     detail: str = ""
+
+
+PATHS: Final = ("/health", "/ready", "/metrics")
+_KEPT: Final = 1.0
+"""Seconds for which an answer is good: some need no token to ask, and the next one costs a look at files."""
+_PATIENCE: Final = 1.0
+"""Seconds that who asks waits for that look, which is into a database maybe."""
+_AT_ONCE: Final = 8
+"""Looks; whoever asks meanwhile gets no thread of others."""
+_NO_ANSWER: Final = AccountStanding("unknown", False, "the database does not answer")
 
 
 class WatchedAccounts(Protocol):
@@ -80,6 +87,7 @@ class Health:
         self._known: dict[str, tuple[float, AccountStanding]] = {}
         self._figures: dict[str, tuple[float, AccountFigures]] = {}
         self._looking = anyio.Lock()
+        self._threads = anyio.CapacityLimiter(_AT_ONCE)
 
     @property
     def routes(self) -> Sequence[Route]:
@@ -129,7 +137,10 @@ class Health:
     async def _standing(self, account: str) -> AccountStanding:
         known = self._known.get(account)
         if known is None or time.monotonic() - known[0] > _KEPT:
-            found = await anyio.to_thread.run_sync(self._accounts.standing, account)
+            found = _NO_ANSWER
+            with anyio.move_on_after(_PATIENCE):
+                look = partial(self._accounts.standing, account)
+                found = await anyio.to_thread.run_sync(look, abandon_on_cancel=True, limiter=self._threads)
             self._known[account] = known = (time.monotonic(), found)
         return known[1]
 

@@ -3,6 +3,7 @@ default."""
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 import time
@@ -15,15 +16,17 @@ import uvicorn
 from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend, RequireAuthMiddleware
 from mcp.server.lowlevel import Server
 from starlette.applications import Starlette
+from starlette.authentication import AuthCredentials, AuthenticationError, BaseUser
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from whatsapp_mcp.log_lines import tell
 from whatsapp_mcp.server.account_paths import AccountPaths, ServedAccounts
-from whatsapp_mcp.server.auth import HttpAccess
+from whatsapp_mcp.server.auth import HttpAccess, NobodyCanTell
 from whatsapp_mcp.server.connections import Connection, most_connections
 from whatsapp_mcp.server.health import PATHS, Health
 from whatsapp_mcp.server.listening import (
@@ -38,6 +41,8 @@ from whatsapp_mcp.server.listening import (
 from whatsapp_mcp.server.sessions import AccountSessions, SessionTable
 from whatsapp_mcp.server.signals import on_stop_signals
 from whatsapp_mcp.server.watchers import Watchers
+
+logger = logging.getLogger(__name__)
 
 MAX_BODY: Final = 32 * 1024 * 1024
 """Bytes of one request; media may come as `data:` URIs."""
@@ -133,9 +138,28 @@ def http_app(
             *access.routes,
             *more_routes,
         ],
-        middleware=[Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(access))],
+        middleware=[Middleware(AuthenticationMiddleware, backend=_Bearers(access), on_error=_not_now)],
         lifespan=lambda _: paths.running(),
     )
+
+
+class _Bearers(BearerAuthBackend):
+    """When nobody can tell whose a token is, who asks how the server does is told as much as somebody without one."""
+
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
+        try:
+            found: tuple[AuthCredentials, BaseUser] | None = await super().authenticate(conn)
+        except NobodyCanTell:
+            if conn.url.path.startswith(PATHS):
+                return None
+            raise
+        return found
+
+
+def _not_now(_request: HTTPConnection, _error: AuthenticationError) -> JSONResponse:
+    """Not 401, after which clients throw a token away. Where the database lies, is in the log alone."""
+    why = "whose token this is cannot be looked up now: the database does not answer; try again"
+    return JSONResponse({"error": why}, status_code=503, headers={"Retry-After": "1"})
 
 
 class _WebServer(uvicorn.Server):
@@ -226,6 +250,8 @@ class _OpenRequests:
         async def watch() -> None:
             while True:
                 await anyio.sleep(REVOKED_WITHIN)
+                if not await self._access.look():
+                    continue  # what they would read is in the same database
                 at = time.time()
                 for request, scope in list(self._open.items()):
                     if not self._access.still_good(scope, at):
@@ -258,6 +284,8 @@ class _OpenRequests:
             self._open[request] = scope
             try:
                 await self._app(scope, receive, watched)
+            except ClientDisconnect:  # in the middle of its request; uvicorn would log where we were
+                logger.debug("a client hung up in the middle of its request")
             finally:
                 del self._open[request]
         if request.cancelled_caught and not progress["complete"]:

@@ -109,23 +109,29 @@ class LateHandlers:
     async def list_resources(
         self, ctx: _Context, params: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
+        await self._offer.look()
         return await self._resources.list(ctx, params)
 
     async def list_resource_templates(
         self, ctx: _Context, params: types.PaginatedRequestParams | None
     ) -> types.ListResourceTemplatesResult:
+        await self._offer.look()
         return await self._resources.templates(ctx, params)
 
     async def read_resource(self, ctx: _Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+        await self._offer.look()
         return await self._resources.read(ctx, params)
 
     async def list_prompts(self, ctx: _Context, params: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
+        await self._offer.look()
         return await self._prompts.list(ctx, params)
 
     async def get_prompt(self, ctx: _Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
+        await self._offer.look()
         return await self._prompts.get(ctx, params)
 
     async def complete(self, ctx: _Context, params: types.CompleteRequestParams) -> types.CompleteResult:
+        await self._offer.look()
         return await self._completions.complete(ctx, params)
 
     async def subscribe(self, ctx: _Context, params: types.SubscribeRequestParams) -> types.EmptyResult:
@@ -149,6 +155,7 @@ class LateHandlers:
 
     async def _look(self) -> None:
         """Tell of what has changed since the last look."""
+        await self._offer.look()
         lists = self._lists()
         before, self._told = self._told or lists, lists
         if lists.tools != before.tools:

@@ -11,6 +11,7 @@ from mcp.server.context import ServerRequestContext
 
 from whatsapp_mcp.catalog import Operation, load_catalog
 from whatsapp_mcp.policy.scopes import allowed_by_rules, is_granted
+from whatsapp_mcp.postgres import beside_loop
 from whatsapp_mcp.server.callers import Callers
 from whatsapp_mcp.settings import Settings
 
@@ -93,12 +94,24 @@ class Offer:
             from whatsapp_mcp.policy.file import PolicyFile
 
             self._policy = PolicyFile(settings.policy_place, settings.policy)
-        return self._policy.rules
+        return self._policy.rules if isinstance(self._policy.place, Path) else self._policy.as_seen
+
+    async def look(self, *, again: bool = True) -> None:
+        """See what the policy says now, where it is not at hand; ``again``: also where it was looked at before."""
+        place = self._settings.policy_place
+        if isinstance(place, Path) or not (again or self._policy is None):
+            return
+        self.rules()
+        if (policy := self._policy) is not None:
+            await beside_loop(place, lambda: policy.rules)
 
     @property
     def policy_is_wrong(self) -> bool:
         """As far as its file was looked at."""
-        return self._policy is not None and self._policy.problem is not None
+        if self._policy is None:
+            return False
+        at_hand = isinstance(self._policy.place, Path)
+        return (self._policy.problem if at_hand else self._policy.problem_as_seen) is not None
 
     @cached_property
     def _catalog(self) -> dict[str, Operation]:

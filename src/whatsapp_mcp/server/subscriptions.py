@@ -115,6 +115,7 @@ class Subscriptions:
 
     async def _begun(self, ctx: _Context, uri: str) -> tuple[Operation, Watched]:
         """Raises MCPError: there is no such resource for this caller."""
+        await self._offer.look()
         kind, arguments = self._resources.find(ctx, uri)
         operation = self._offer.operation(kind.operation)
         try:

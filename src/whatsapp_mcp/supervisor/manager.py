@@ -38,9 +38,10 @@ from whatsapp_mcp.pipe.codec import Moving
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.control import Logout, Move, PairPhone, Restart
 from whatsapp_mcp.pipe.ledger import BACK_OFF, ON_REQUEST
-from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Ended, Kind, Logged, Refused, TypingSeen
+from whatsapp_mcp.pipe.lines import Attach, AttachedClient, Ended, Kind, Logged, Refused, StateChanged, TypingSeen
 from whatsapp_mcp.platform.processes import end_now
 from whatsapp_mcp.session_db.database import handed_over, linked_device
+from whatsapp_mcp.session_db.ratchets import never_back
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.board import StateBoard
 from whatsapp_mcp.supervisor.decision import Decision, Wanted, decide, note_end_elsewhere, note_failed_start
@@ -475,8 +476,11 @@ class SessionManager:
             async for notice in link.notices():
                 if isinstance(notice, Logged):
                     logging.getLogger(notice.logger).log(notice.level, notice.text)
-                else:
-                    self._board.note(notice)
+                    continue
+                if isinstance(notice, StateChanged) and notice.state is SessionState.CONNECTED:
+                    # Of a device that was just linked: before, there was no table.
+                    await asyncio.to_thread(never_back, self._settings.keys)
+                self._board.note(notice)
         self._link = None
         ended = link.ended
         detail = ended.detail if ended is not None else "the session process ended unexpectedly"

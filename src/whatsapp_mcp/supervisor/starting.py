@@ -22,6 +22,7 @@ from whatsapp_mcp.pipe.lines import LISTENS, Hello, PolicyPlaces, SharedAccount
 from whatsapp_mcp.pipe.webhooks import WebhooksBegin
 from whatsapp_mcp.platform.spawning import start_detached
 from whatsapp_mcp.session_db.database import last_decrypted, make_place
+from whatsapp_mcp.session_db.ratchets import never_back
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts, told, told_place
 
@@ -124,9 +125,10 @@ def _shared(settings: Settings, *, waits: bool) -> SharedAccount | None:
 
 
 def _last_decrypted(keys: Whereabouts) -> tuple[Decrypted, ...]:
-    """Once there is a place for the keys."""
+    """Once there is a place for the keys, in which nothing goes back."""
     if isinstance(keys, PostgresSchema):
         make_place(keys)
+    never_back(keys)
     return last_decrypted(keys)
 
 

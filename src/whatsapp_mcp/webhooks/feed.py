@@ -11,6 +11,7 @@ import anyio.to_thread
 from whatsapp_mcp.models.events import KEPT, Event, Events
 from whatsapp_mcp.policy.chats import ChatList
 from whatsapp_mcp.policy.file import PolicyFile
+from whatsapp_mcp.postgres import beside_loop
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.webhooks.book import Webhook
 from whatsapp_mcp.whereabouts import Whereabouts
@@ -64,7 +65,7 @@ class Feed:
     async def after(self, position: int) -> EventBatch:
         """The next events. Raises StoreError."""
         async with self._one:  # the first of many looks for all of them
-            rules = self._policy.rules
+            rules = await beside_loop(self._policy.place, lambda: self._policy.rules)
             if rules is not self._rules or self._news != self._as_of or len(self._batches) >= _KEPT:
                 self._batches.clear()
                 self._rules, self._as_of = rules, self._news

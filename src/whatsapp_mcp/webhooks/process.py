@@ -57,7 +57,7 @@ class Deliverer:
         self._progress = place_of(begins.progress)
         self._policy = PolicyFile(place_of(begins.policy), cast(Preset, begins.preset))
         self._feed = Feed(whereabouts_of(begins.store), self._policy)
-        self._audit = AuditLog(whereabouts_of(begins.audit), lambda: self._policy.rules.audit)
+        self._audit = AuditLog(whereabouts_of(begins.audit), lambda: self._policy.as_seen.audit)
         self._poster = Poster()
         self._answering = anyio.CapacityLimiter(AT_ONCE)
         self._failing = anyio.CapacityLimiter(FAILING_AT_ONCE)

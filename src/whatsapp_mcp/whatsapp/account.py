@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.clock import now_ms
-from whatsapp_mcp.errors import NotConnected, NotFound, NotLoggedIn, WhatsAppRefused
+from whatsapp_mcp.errors import NotConnected, NotEncrypted, NotFound, NotLoggedIn, WhatsAppRefused
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.changes import ContactSeen
 from whatsapp_mcp.models.outgoing import MediaType, SentMessage
@@ -36,6 +36,8 @@ _PASSING_REFUSALS: Final = (b'<error code="409"', b"no app state keys")
 phone has shared its keys. Nothing was changed, and whatsmeow does not repeat by itself."""
 _REFUSAL_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 3.0, 4.0)
 """Seconds before each repetition."""
+_REMEMBERED: Final = 64
+"""More messages than are sent at once."""
 _CHROME: Final = 1
 """Client type of a pairing code; with display name "Chrome (Linux)" the pair that WhatsApp accepts."""
 
@@ -60,6 +62,8 @@ class Account:
         self._client = client
         self._downloads = downloads
         self._own: Jid | None = None
+        self._without: dict[str, set[Jid]] = {}
+        """Of the last messages with somebody whose phone they could not be encrypted for: who."""
 
     def device(self) -> Device:
         """Raises NotLoggedIn when no account is linked."""
@@ -94,8 +98,21 @@ class Account:
         """Unlink this device; the session database is empty afterwards."""
         self._check(self._client.call("Logout"), "unlink this device")
 
+    def goes_without(self, message_id: str, person: Jid) -> None:
+        """A message that is being sent could not be encrypted for this person's phone. whatsmeow sends it all the same,
+        and says so in its log only, in the thread that sends, before ``send`` has its answer."""
+        self._without.setdefault(message_id, set()).add(person)
+        if len(self._without) > _REMEMBERED:
+            self._without.pop(next(iter(self._without)), None)
+
     def send(self, chat: Jid, message: Message) -> SentMessage:
-        """Raises OutcomeUnknown if the message may have been sent; after any other error it was not."""
+        """
+        Raises:
+            OutcomeUnknown: it may have been sent.
+            NotEncrypted: it was, but not to the phone of the person whom it was for. (In a group, whoever lacks the key
+                asks for it, and whatsmeow answers.)
+            WhatsAppMcpError: it was not.
+        """
         to, payload = to_proto(chat).SerializeToString(), message.SerializeToString()
         raw = self._client.call("SendMessage", to, len(to), payload, len(payload))
         answer = parse(neonize_pb2.SendMessageReturnFunction, raw)
@@ -103,6 +120,8 @@ class Account:
             raise send_error_for(answer.Error)
         response = answer.SendResponse
         wire_chat = optional(response.Chat) or chat
+        if wire_chat.bare in self._without.pop(response.ID, ()):
+            raise NotEncrypted("the message could not be encrypted for the recipient's phone, so it did not get there")
         moment = response.Timestamp * 1000 or now_ms()
         return SentMessage(message_id=response.ID, chat=wire_chat.bare, timestamp=moment)
 

@@ -29,6 +29,8 @@ _UNPARSED: Final = re.compile(
     r"Error unmarshaling (?:decrypted|plaintext) message from (\S+?)(?: in (\S+?))?: proto:[\w\s:.-]*"
 )
 
+_UNENCRYPTED: Final = re.compile(r"Failed to encrypt (\S+) for ([^\s:@]+@[a-z.]+): .*", re.DOTALL)
+"""A phone has no device number in its address, other devices have one."""
 _KEYS_FAILED: Final = re.compile(
     r"(?:Error decrypting message|Failed to (?:get LID|migrate signal store|store LID-PN mapping|get prekey"
     r"|process sender key distribution message|store message secret key))\b.*"
@@ -99,6 +101,13 @@ def unavailable_in(level: str, logger: str, line: str) -> tuple[str, str] | None
     """
     found = _UNAVAILABLE.fullmatch(line) if (level, logger) == (_LEVEL, _LOGGER) else None
     return (found[1], found[2]) if found is not None and is_plain_id(found[1]) else None
+
+
+def unencrypted_in(level: str, logger: str, line: str) -> tuple[str, Jid] | None:
+    """The id of a message of ours that goes out all the same, and whose phone it could not be encrypted for."""
+    found = _UNENCRYPTED.fullmatch(line) if (level, logger) == (_LEVEL, _LOGGER) else None
+    person = jid(found[2]) if found is not None else None
+    return (found[1], person) if found is not None and person is not None else None
 
 
 def repetition_in(line: str) -> Decrypted | None:

@@ -58,7 +58,7 @@ class Sends:
             return self._record(chat, message, own, self._account.send(chat, message))
         raw = message.SerializeToString()
         with self.alone(key.key):
-            stood = self._store.run_now(lambda writer: writer.claim_send(key.key, key.fingerprint, raw, key.kept))
+            stood = self._store.at_once(lambda writer: writer.claim_send(key.key, key.fingerprint, raw, key.kept))
             if stood is not None:
                 return self._known(key, stood)
             try:
@@ -66,7 +66,7 @@ class Sends:
             except OutcomeUnknown:
                 raise
             except WhatsAppMcpError:
-                self._store.run_now(lambda writer: writer.release_send(key.key))
+                self._store.at_once(lambda writer: writer.release_send(key.key))
                 raise
             return self._record(chat, message, own, sent, key)
 
@@ -128,7 +128,7 @@ class Sends:
 
     def _proven(self, key: p.SendKey, stood: KeyedSend, handed_over: HandedOver) -> SentMessage | None:
         """What a receipt proves to have been sent, though its acknowledgement was lost; it is stored now."""
-        message_id, chat = handed_over
+        message_id, chat = handed_over.id, handed_over.chat
         if not self._store.run_now(lambda writer: writer.has_receipt(message_id, chat)):
             return None
         number = self._account.number_of(chat) if chat.is_lid else None

@@ -41,7 +41,7 @@ async def test_a_node_is_ready_when_the_database_knows_it_and_not_while_it_drain
     member = Membership(url, directory, NoActions(), address="", version="1")
     assert member.figures() == NodeFigures(name="a", accounts=0, most=3, draining=False, age=None, ready=False)
     lease = take(url, Claim("one", "a"))
-    with anyio.fail_after(20):
+    with anyio.fail_after(120):
         async with member.joined():
             while not member.figures().ready:
                 await anyio.sleep(0.02)
@@ -64,7 +64,7 @@ async def test_a_node_is_ready_when_the_database_knows_it_and_not_while_it_drain
 async def test_a_node_without_word_from_the_database_is_not_ready(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = Directory(url, "a")
     member = Membership(url, directory, NoActions(), address="", version="1")
-    with anyio.fail_after(20):
+    with anyio.fail_after(120):
         async with member.joined():
             while not member.figures().ready:
                 await anyio.sleep(0.02)

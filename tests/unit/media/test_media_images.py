@@ -18,7 +18,8 @@ def target(tmp_path: Path) -> Path:
 
 
 def save(picture: Image.Image, path: Path, kind: str) -> Path:
-    picture.save(path, kind)
+    # Pillow reads YCbCr in a TIFF that is not compressed since version 13.
+    picture.save(path, kind, **({"compression": "tiff_lzw"} if kind == "TIFF" else {}))
     return path
 
 

@@ -122,7 +122,7 @@ def served(
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
     try:
-        assert listens.wait(10)
+        assert listens.wait(60)
         yield work
     finally:
         with suppress(RuntimeError):  # it has ended already

@@ -600,7 +600,7 @@ def test_an_export_that_is_ended_leaves_nothing(
         assert len(list(folder.iterdir())) == 1
         process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(10)
+            process.wait(60)
         if process.poll() is None:  # Python loses an exception that comes while it tidies up
             process.send_signal(number)
         assert process.wait(15) != 0

@@ -18,7 +18,7 @@ from whatsapp_mcp.offline.simulated import SimulatedWhatsApp, remove_data_dir, t
 from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.simulator import ControlClient
 
-LIMIT = 150
+LIMIT = 300
 
 
 class ShowsACode:

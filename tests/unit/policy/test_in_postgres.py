@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,13 @@ from pydantic import SecretStr
 
 from whatsapp_mcp.documents import changing_document, write_document
 from whatsapp_mcp.errors import SetupError, StoreError
+from whatsapp_mcp.kept_model import OutOfReach
 from whatsapp_mcp.policy.caller import Grant
 from whatsapp_mcp.policy.file import PolicyFile
 from whatsapp_mcp.policy.rules import PRESETS
 from whatsapp_mcp.policy.tokens import TokenBook
 from whatsapp_mcp.settings import Settings
+from whatsapp_mcp.token_file import load_or_create_token
 from whatsapp_mcp.whereabouts import PostgresSchema, StoredDocument
 
 NOWHERE = PostgresSchema("postgresql://ana:secret@/chats?host=/nowhere", "wa_work")
@@ -59,10 +62,22 @@ def test_nodes_that_make_tokens_at_once_lose_none(postgres_schema: PostgresSchem
 
 def test_without_the_database_no_token_opens_anything(tmp_path: Path) -> None:
     book = tokens(NOWHERE, tmp_path)
-    assert book.holder("x" * 43) is None
-    with pytest.raises(SetupError, match="cannot be read") as refused:
-        book.tokens()
-    assert "secret" not in str(refused.value)
+    for asked in (book.tokens, book.look, partial(book.holder, "x" * 43)):
+        with pytest.raises(OutOfReach, match="cannot be read") as refused:
+            asked()
+        assert "secret" not in str(refused.value)
+    assert not book.holds("laptop", "0" * 64)
+
+
+def test_without_the_database_the_token_of_the_machine_opens_it(tmp_path: Path) -> None:
+    book = tokens(NOWHERE, tmp_path)
+    secret = load_or_create_token(tmp_path / "http-token")
+    found = book.holder(secret)
+    assert found is not None and found.name == "default"
+    book_file = tmp_path / "http-token"
+    book_file.unlink()
+    with pytest.raises(OutOfReach):
+        book.holder(secret)
 
 
 # ---- policy.toml

@@ -96,6 +96,10 @@ class FakeTokens:
         self.grants = {TOKEN: Grant(name="default"), **grants}
         self.used: list[str] = []
 
+    place = Path("http-tokens.json")
+
+    def look(self) -> None: ...
+
     def holder(self, secret: str) -> Token | None:
         grant = self.grants.get(secret)
         if grant is None:

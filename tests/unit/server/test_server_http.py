@@ -269,10 +269,16 @@ async def test_streams_leave_room_for_the_rest(monkeypatch: pytest.MonkeyPatch) 
             "BODY_TIME",
             b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\nAuthorization: Bearer %b\r\n\r\n{",
         ),
+        (
+            "BODY_TIME",
+            b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\nAuthorization: Bearer %b\r\n"
+            b"Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
+            b"MCP-Protocol-Version: 2026-07-28\r\n\r\n{",
+        ),
     ],
 )
 async def test_a_request_that_does_not_come_to_its_end_is_given_up(
-    monkeypatch: pytest.MonkeyPatch, name: str, said: bytes
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, said: bytes
 ) -> None:
     monkeypatch.setattr(connections, name, 0.2)
     async with listening(fake_server()) as url:
@@ -283,6 +289,7 @@ async def test_a_request_that_does_not_come_to_its_end_is_given_up(
                 with contextlib.suppress(ConnectionError):
                     writer.write(b" ")  # trickling in does not help
         writer.close()
+    assert [record for record in caplog.records if record.exc_info] == []
 
 
 async def test_a_slow_answer_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from whatsapp_mcp.wire.tokens import NEWEST, Dictionary, dictionary
 
 __all__ = ["RawClient", "open_directly", "open_tunnel", "registration"]
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 async def open_tunnel(endpoint: Endpoint, host: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -65,10 +65,10 @@ def _write_until_killed(path: Path, *, lines: int) -> list[int]:
                 process.kill()
                 break
         told += [int(line) for line in process.stdout.read().split()]
-        process.wait(10)
+        process.wait(60)
     finally:
         process.kill()
         process.stdout.close()
-        process.wait(10)
+        process.wait(60)
     assert len(told) >= lines
     return told

@@ -12,6 +12,7 @@ from tests.unit.whatsapp.fake_client import DEVICE, account
 from tests.unit.whatsapp.received import ANA, ANA_LID, ME, ME_LID, SECOND, TEAM, empty_jid, jid, text
 from whatsapp_mcp.errors import (
     NotConnected,
+    NotEncrypted,
     NotFound,
     NotLoggedIn,
     RateLimited,
@@ -107,6 +108,24 @@ def test_send_refused() -> None:
     with pytest.raises(WhatsAppRefused) as caught:
         me.send(ANA, text())
     assert caught.value.details == {"whatsapp_code": 479, "whatsapp_said": "server returned error 479"}
+
+
+def test_a_message_that_could_not_be_encrypted_for_its_recipient() -> None:
+    me, _ = account(SendMessage=send_answer())
+    me.goes_without("S1", ANA_LID)
+    with pytest.raises(NotEncrypted):
+        me.send(ANA, text())
+    assert me.send(ANA, text()).message_id == "S1"
+
+
+def test_a_message_that_could_not_be_encrypted_for_others() -> None:
+    me, _ = account(SendMessage=send_answer())
+    me.goes_without("S1", ME_LID)
+    me.goes_without("S0", ANA_LID)
+    assert me.send(ANA, text()).message_id == "S1"
+    in_group, _ = account(SendMessage=send_answer(chat=False))
+    in_group.goes_without("S1", ANA_LID)
+    assert in_group.send(TEAM, text()).message_id == "S1"
 
 
 def test_mark_read() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.anything import of_length
 from tests.unit.whatsapp.fake_library import WAIT, FakeGo, fake_library
+from whatsapp_mcp.account_folder import name_for_neonize
 from whatsapp_mcp.errors import NotConnected, SetupError
 from whatsapp_mcp.whatsapp.client import Client, ClientEvents, EventCode
 from whatsapp_mcp.whatsapp.whatsmeow_log import Ban, ban_in
@@ -73,7 +74,8 @@ def up(client: Client, go: FakeGo, heard: Heard) -> None:
 def test_start(client: Client, go: FakeGo, heard: Heard) -> None:
     client.start(fake_library(go), heard.events())
     started = go.started.get(timeout=WAIT)
-    assert started.database == str(SESSION_DB)
+    assert started.database == name_for_neonize(SESSION_DB)
+    assert started.database.startswith(f"{SESSION_DB}?")
     assert started.client_id == b"session"
     assert started.log_level == b"WARN"
     assert set(started.subscribed) == set(EventCode.SUBSCRIBED)

@@ -15,6 +15,7 @@ from whatsapp_mcp.whatsapp.whatsmeow_log import (
     repetition_in,
     source_of_unparsed,
     unavailable_in,
+    unencrypted_in,
 )
 
 BAN = 'Temporary ban connect failure: <failure code="101" expire="3600" location="frc" reason="402"/>'
@@ -64,6 +65,27 @@ def test_a_repetition() -> None:
 def test_no_repetition(line: str) -> None:
     assert not is_repetition("WARN", "Client", line)
     assert not is_repetition("WARN", "Client/Recv", IGNORED)
+
+
+UNENCRYPTED = f"Failed to encrypt 3EB0C0FFEE for {ANA_LID}: can't encrypt message for device: no signal session\nat all"
+
+
+def test_a_message_of_ours_without_its_recipient() -> None:
+    assert unencrypted_in("WARN", "Client", UNENCRYPTED) == ("3EB0C0FFEE", ANA_LID)
+    assert unencrypted_in("WARN", "Client", UNENCRYPTED.replace(str(ANA_LID), str(ANA))) == ("3EB0C0FFEE", ANA)
+
+
+@pytest.mark.parametrize(
+    ("logger", "line"),
+    [
+        ("Client/Send", UNENCRYPTED),
+        ("Client", UNENCRYPTED.replace("@lid", ":2@lid")),
+        ("Client", UNENCRYPTED.replace(str(ANA_LID), "Ana@lid")),
+        ("Client", f"Error decrypting message {UNENCRYPTED}"),
+    ],
+)
+def test_no_message_of_ours_without_its_recipient(logger: str, line: str) -> None:
+    assert unencrypted_in("WARN", logger, line) is None
 
 
 def test_why_linked_devices_get_nothing() -> None:

@@ -38,7 +38,7 @@ T = TypeVar("T")
 ANA = Jid("12025550111", "s.whatsapp.net")
 STAR = MessageStarred(ANA, "M1", from_me=True, starred=True)
 SECOND = 1000
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 def profile_of(user: str) -> p.GetBusinessProfile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.clock import now_ms
@@ -59,6 +60,8 @@ class StoreReader:
         """``judge``: see ``restricted``."""
         self._database = database_at(where)
         self._judge = judge
+        self.is_at_hand = isinstance(where, Path)
+        """Whether nothing is between, so that a few rows are there at once."""
         self._connections = self._database.snapshots(ReadableChats(judge) if judge else None)
 
     def restricted(self, judge: Judge) -> StoreReader:
@@ -125,6 +128,15 @@ class StoreReader:
                 return None
             rows = connection.execute(f"{CHATS} WHERE chats.entity = ?", (entity,)).fetchall()
             return chats_view(connection, rows)[0] if rows else None
+
+    def expiration(self, chat: Jid) -> int:
+        """Seconds after which messages of a chat disappear; 0: they stay."""
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, chat) if connection else None
+            if connection is None or entity is None:
+                return 0
+            row = connection.execute("SELECT ephemeral_expiration FROM chats WHERE entity = ?", (entity,)).fetchone()
+            return int(row["ephemeral_expiration"]) if row else 0
 
     def scheduled(self, since: int) -> tuple[DeferredSend, ...]:
         """Messages that are scheduled, and those of which it became clear after ``since`` what became of them, by the
@@ -216,7 +228,7 @@ class StoreReader:
             links_only: only messages with a web address.
             start, end: both inclusive, by the second; without a time zone they are UTC.
             cursor: begin after the row that it belongs to; ``offset`` counts from there.
-            by_relevance: the best first, of the newest ``COUNTED``; no cursor then.
+            by_relevance: the best first, of the newest thousand; no cursor then.
 
         Raises:
             InvalidArgument: not a cursor of this list.

@@ -12,6 +12,7 @@ from psycopg.adapt import Loader
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
+from whatsapp_mcp.bounded_connection import BoundedConnection
 from whatsapp_mcp.postgres import for_psycopg
 from whatsapp_mcp.store.database import Cursor, Engine, Parameters, Restriction
 from whatsapp_mcp.store.engine.postgres.gathered import Gathered
@@ -20,6 +21,8 @@ from whatsapp_mcp.whereabouts import PostgresSchema
 
 _ALIVE: Final = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 """Seconds, and milliseconds: a host that is gone says nothing, so the system asks after it."""
+_BEGUN_WITHIN: Final = 5.0
+"""Seconds."""
 STATEMENT_TIMEOUT: Final = 30_000
 """Milliseconds that one statement may take, where somebody waits for it."""
 
@@ -78,8 +81,13 @@ class PostgresConnection:
 
     engine: ClassVar[Engine] = "postgres"
 
-    def __init__(self, where: PostgresSchema, *, statement_timeout: int = STATEMENT_TIMEOUT) -> None:
+    def __init__(
+        self, where: PostgresSchema, *, statement_timeout: int = STATEMENT_TIMEOUT, answer_within: float | None = None
+    ) -> None:
         """
+        Args:
+            answer_within: seconds after which a connection that says nothing is closed; None: when the system says so.
+
         Raises:
             psycopg.Error: the database cannot be reached, or refuses.
         """
@@ -92,18 +100,20 @@ class PostgresConnection:
         self._answers: dict[tuple[Any, ...], list[PostgresRow]] | None = None
         self._gathered: Gathered | None = None
         self._timeout = statement_timeout
+        self._answer_within = answer_within
         self._raw = self._connected()
 
-    def _connected(self) -> psycopg.Connection[PostgresRow]:
+    def _connected(self) -> BoundedConnection[PostgresRow]:
         parameters = for_psycopg(self.where)
         parameters["options"] += f" -c statement_timeout={self._timeout}"
-        raw: psycopg.Connection[PostgresRow] = psycopg.connect(
+        raw: BoundedConnection[PostgresRow] = BoundedConnection.connect(
             **cast("dict[str, Any]", _ALIVE | parameters),
             autocommit=True,
             client_encoding="utf8",
             cursor_factory=psycopg.RawCursor,
             row_factory=_rows,
         )
+        raw.answer_within = self._answer_within
         # One type for each kind of value, whatever its size: a statement is prepared once.
         raw.adapters.register_dumper(int, Int8Dumper)
         raw.adapters.register_dumper(bool, _FlagDumper)
@@ -130,6 +140,14 @@ class PostgresConnection:
         self._raw.close()
         self._raw = self._connected()
 
+    def begin(self, sql: str) -> None:
+        """The statement that begins a transaction, which takes no time: whether there is still somebody who answers."""
+        self._raw.answer_within = _BEGUN_WITHIN
+        try:
+            self.execute(sql)
+        finally:
+            self._raw.answer_within = self._answer_within
+
     def execute(self, sql: str, parameters: Parameters = (), /) -> Cursor:
         query = translated(sql, self.where.schema)
         values = query.bound(parameters)
@@ -153,7 +171,9 @@ class PostgresConnection:
         elif values:
             cursor = self._raw.cursor()
             cursor.executemany(query.text.encode(), values, returning=True)
-            yield from (found.fetchall() for found in cursor.results())
+            yield cursor.fetchall()
+            while cursor.nextset():
+                yield cursor.fetchall()
 
     @contextmanager
     def gathering(self) -> Iterator[None]:
@@ -166,7 +186,7 @@ class PostgresConnection:
 
     def begin_snapshot(self) -> None:
         """A transaction in which nothing changes, and each answer of ``asked`` stays what it is."""
-        self._raw.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         self._answers = {}
 
     def end_snapshot(self) -> None:

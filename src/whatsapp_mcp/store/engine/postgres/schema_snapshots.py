@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import psycopg
 
 from whatsapp_mcp.store.database import Readable
-from whatsapp_mcp.store.engine.postgres.connection import PostgresConnection
+from whatsapp_mcp.store.engine.postgres.connection import STATEMENT_TIMEOUT, PostgresConnection
 from whatsapp_mcp.store.engine.postgres.errors import database_errors
 from whatsapp_mcp.store.engine.postgres.restricted import make_views, refresh
 from whatsapp_mcp.store.engine.postgres.tables import schema_version, table_number
 from whatsapp_mcp.store.version import SCHEMA_VERSION, older_store
 from whatsapp_mcp.whereabouts import PostgresSchema
+
+_ANSWER_WITHIN: Final = STATEMENT_TIMEOUT / 1000 + 5
 
 
 class SchemaSnapshots:
@@ -60,7 +63,7 @@ class SchemaSnapshots:
             connection.close()
 
     def _opened(self) -> PostgresConnection | None:
-        connection = PostgresConnection(self._where)
+        connection = PostgresConnection(self._where, answer_within=_ANSWER_WITHIN)
         try:
             connection.tables = table_number(connection, self._where)
             version = schema_version(connection, self._where)
