@@ -10,7 +10,7 @@ import { ProxyAgent } from 'undici'
 for (const name of ['log', 'info', 'warn', 'debug']) console[name] = () => {} // its Signal library prints sessions
 
 const imported = await import('@whiskeysockets/baileys')
-const baileys = imported.default?.makeWASocket ? imported.default : imported
+const baileys = imported.default?.default ? imported.default : imported
 const folder = process.argv[2]
 
 const agent = new HttpsProxyAgent(process.env.PROXY)
@@ -41,7 +41,7 @@ async function found(id) {
 
 async function connect() {
 	const { state, saveCreds } = await baileys.useMultiFileAuthState(folder)
-	socket = baileys.makeWASocket({
+	socket = baileys.default({
 		auth: state,
 		logger: silent,
 		agent,

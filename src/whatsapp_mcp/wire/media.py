@@ -31,6 +31,10 @@ class MediaError(ValueError):
     """The file is not the one that the reference describes."""
 
 
+_ALSO: Final = {"ptt": "audio", "ptv": "video", "gif": "video", "sticker": "image"}
+"""Finer names that WhatsApp Web has (zapo-js 0.3.0 media/constants.js), for kinds with the same keys."""
+
+
 class MediaKind(Enum):
     """What a file is for: its keys are derived with ``info``, and media hosts call it ``mms_type``."""
 
@@ -50,7 +54,8 @@ class MediaKind(Enum):
 
     @classmethod
     def of_mms_type(cls, mms_type: str) -> MediaKind | None:
-        return next((kind for kind in cls if kind.mms_type == mms_type), None)
+        wanted = _ALSO.get(mms_type, mms_type)
+        return next((kind for kind in cls if kind.mms_type == wanted), None)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

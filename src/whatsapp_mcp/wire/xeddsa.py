@@ -1,7 +1,8 @@
-"""XEdDSA: Ed25519 signatures made and checked with X25519 keys, in the variant of libsignal.
+"""XEdDSA: Ed25519 signatures made and checked with X25519 keys.
 
-Source: signal.org/docs/specifications/xeddsa; libsignal curve25519.rs. The variant: the Edwards public key is not
-forced to sign 0; its sign bit travels in the top bit of the signature's last byte.
+Source: signal.org/docs/specifications/xeddsa; libsignal curve25519.rs. The specification forces the Edwards public
+key to sign 0. libsignal does not: the sign travels in the top bit of the signature's last byte. Made here is the first
+kind, which every client takes; checked are both.
 
 Signing is arithmetic on Python integers, 1 to 2 ms and NOT constant time: right for a simulator and for keys that the
 local user owns anyway, wrong for a service that signs for strangers. Checking is `cryptography`'s Ed25519.
@@ -46,12 +47,12 @@ def sign(private: bytes, message: bytes, *, random: bytes | None = None) -> byte
         raise ValueError(f"XEdDSA takes 64 random bytes, not {len(nonce)}")
     scalar = _clamp(private)
     public = _multiply_base(scalar)
+    if public[31] & 0x80:
+        scalar, public = _ORDER - scalar % _ORDER, public[:31] + bytes([public[31] & 0x7F])
     r = _hash_to_scalar(_NONCE_PREFIX, scalar.to_bytes(32, "little"), message, nonce)
     commitment = _multiply_base(r)
     s = (r + _hash_to_scalar(commitment, public, message) * scalar) % _ORDER
-    signature = bytearray(commitment + s.to_bytes(32, "little"))
-    signature[63] |= public[31] & 0x80
-    return bytes(signature)
+    return commitment + s.to_bytes(32, "little")
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import Group, ReceivedMessage, Simulator, SimulatorConfig, VirtualContact
+from whatsapp_mcp.simulator.people.contact import GroupNotice
 from whatsapp_mcp.simulator.people.personas import Echo
 from whatsapp_mcp.simulator.people.sent import RefusedMessage
 from whatsapp_mcp.simulator.service.groups.group_membership import ADD_REQUEST_SECONDS, REJOIN_SECONDS
@@ -63,6 +66,10 @@ async def people() -> People:
 
 def with_id(message_id: str) -> Callable[[ReceivedMessage], bool]:
     return lambda message: message.id == message_id
+
+
+def says(what: str, notice: GroupNotice) -> bool:
+    return notice.what == what
 
 
 def person(who: VirtualContact) -> Node:
@@ -465,3 +472,90 @@ async def test_the_cast_has_a_group() -> None:
     assert answer.sender == simulator.contact("Ana").account.lid
     for contact in simulator.contacts:
         await contact.stop()
+
+
+# --- what newer clients ask for ---
+
+
+async def test_several_groups_in_one_request(people: People) -> None:
+    mine, theirs = await people.group(), await people.simulator.add_group("Theirs", [people.chen, people.ana])
+    wanted = [Node("group", {"jid": jid}) for jid in (mine.jid, theirs.jid, Jid("1", "g.us"))]
+    answer = people.ask(people.bruno, "get", ALL_GROUPS, Node("query", {}, wanted)).child("groups")
+    assert answer is not None
+    found = [(node.get("id"), node.get("subject"), node.get("error")) for node in answer.children("group")]
+    assert found == [(mine.id, "Trip", ""), (theirs.id, "", "403"), ("1", "", "404")]
+    assert people.refusal(people.bruno, "get", ALL_GROUPS, Node("query", {}, [Node("group")])) == "400"
+
+
+@pytest.mark.parametrize(
+    ("on", "off"),
+    [
+        ("no_frequently_forwarded", "frequently_forwarded_ok"),
+        ("allow_admin_reports", "not_allow_admin_reports"),
+        ("group_history", "no_group_history"),
+    ],
+)
+async def test_switches_that_are_shown_and_told(on: str, off: str, people: People) -> None:
+    group = await people.group()
+    assert people.refusal(people.bruno, "set", group.jid, Node(on)) == "403"
+    for tag in (on, off):
+        people.ask(people.ana, "set", group.jid, Node(tag))
+        await people.bruno.group_notices.wait_for(partial(says, tag))
+        shown = people.ask(people.bruno, "get", group.jid, Node("query", {"request": "interactive"})).child("group")
+        assert shown is not None and (shown.child(on) is not None) is (tag == on)
+
+
+async def test_settings_that_are_changed_by_graphql(people: People) -> None:
+    group = await people.group()
+
+    def update(who: VirtualContact, group_id: str, change: object) -> str:
+        """The error, or nothing."""
+        variables = json.dumps({"variables": {"group_id": group_id, "update": change}}).encode()
+        request = Node("iq", {"xmlns": "w:mex", "type": "get", "to": Jid("", "s.whatsapp.net"), "id": "1"})
+        request.content = [Node("query", {"query_id": "9418211574894172"}, variables)]
+        answers: list[Node] = []
+        people.simulator.router.dispatch(who.device, request, answers.append)
+        result = answers[0].child("result")
+        assert result is not None
+        told = json.loads(result.data)
+        if "errors" not in told:
+            assert told["data"]["xwa2_group_update_property"] == {"id": group_id, "state": "ACTIVE"}
+        return str(told["errors"][0]["extensions"]["error_code"]) if "errors" in told else ""
+
+    jid, all_link = str(group.jid), {"member_link_mode": "ALL_MEMBER_LINK"}
+    assert people.refusal(people.bruno, "get", group.jid, Node("invite")) == "401"
+    assert update(people.bruno, jid, all_link) == "403"
+    assert update(people.ana, jid, all_link) == ""
+    assert people.ask(people.bruno, "get", group.jid, Node("invite")).child("invite") is not None
+    assert people.refusal(people.bruno, "set", group.jid, Node("invite")) == "401", "reading is not changing"
+    for limited in (True, False):
+        assert update(people.ana, jid, {"limit_sharing": {"limit_sharing_enabled": limited}}) == ""
+        assert ("limit_sharing_enabled" in group.switches) is limited
+    assert update(people.ana, jid, {"colour": "red"}) == "400"
+    assert update(people.ana, "1@g.us", all_link) == "404"
+
+
+async def test_a_personal_invitation_is_taken_back(people: People) -> None:
+    group = await people.group()
+    people.chen.group_add = "none"
+    (outcome,) = group.add(people.chen, by=people.ana)
+    assert outcome.add_request is not None and group.add_requests
+    assert people.refusal(people.bruno, "set", group.jid, Node("revoke", {}, [person(people.chen)])) == "403"
+    answer = people.ask(people.ana, "set", group.jid, Node("revoke", {}, [person(people.chen)]))
+    assert answer.path("revoke", "participant") is not None
+    assert group.add_requests == {}
+
+
+async def test_a_member_says_that_it_noticed(people: People) -> None:
+    group = await people.group()
+    assert people.ask(people.bruno, "set", group.jid, Node("ack")).get("type") == "result"
+    assert people.refusal(people.chen, "set", group.jid, Node("ack")) == "403"
+
+
+async def test_a_group_is_made_with_a_link_for_all(people: People) -> None:
+    link = Node("member_link_mode", {}, b"all_member_link")
+    answer = people.ask(
+        people.ana, "set", ALL_GROUPS, Node("create", {"subject": "Open"}, [person(people.bruno), link])
+    )
+    shown = answer.path("group", "member_link_mode")
+    assert shown is not None and shown.data == b"all_member_link"

@@ -106,6 +106,55 @@ def test_what_no_newsletter_can_be_made_of(given: dict[str, Any]) -> None:
     assert [news.picture for news in simulator.newsletters.all if news.picture] == []
 
 
+def test_newer_ids_of_the_same_queries() -> None:
+    """As whatsapp-rust and Baileys 7 send them."""
+    simulator = Simulator()
+    made = query(simulator, "25149874324715067", input={"name": "Mine", "description": "d"})
+    jid = made["data"]["xwa2_newsletter_create"]["id"]
+    assert query(simulator, "8823471724422422", input={"name": "Other"})["data"]["xwa2_newsletter_create"]["id"] != jid
+    news = simulator.add_newsletter("News")
+    told = query(simulator, "27456920720571478", input={"key": str(news.jid), "type": "JID", "view_role": "GUEST"})
+    assert told["data"]["xwa2_newsletter"]["thread_metadata"]["name"]["text"] == "News"
+    query(simulator, "24404358912487870", newsletter_id=str(news.jid))
+    listed = query(simulator, "25399611239711790", fetch_wamo_sub=False)["data"]["xwa2_newsletter_subscribed"]
+    assert [one["thread_metadata"]["name"]["text"] for one in listed] == ["Mine", "Other", "News"]
+    mute = {"newsletter_id": str(news.jid), "type": "MUTE_ADMIN_ACTIVITY", "value": "ON"}
+    for kind, value, muted in (("FOLLOWER", "ON", False), ("ADMIN", "ON", True), ("ADMIN", "OFF", False)):
+        answer = query(simulator, "31938993655691868", input=mute | {"type": f"MUTE_{kind}_ACTIVITY", "value": value})
+        assert answer["data"]["xwa2_newsletter_update_user_setting"]["id"] == str(news.jid)
+        assert news.followers[simulator.phone.account].muted is muted
+    query(simulator, "9767147403369991", newsletter_id=str(news.jid))
+    assert error_of(query(simulator, "31938993655691868", input=mute | {"type": "MUTE_FOLLOWER_ACTIVITY"})) == 403
+    assert simulator.phone.account not in news.followers
+
+
+async def test_who_runs_and_who_follows_a_newsletter() -> None:
+    simulator = Simulator()
+    ana, phone = await simulator.add_contact("Ana"), simulator.phone.account
+    query(simulator, CREATE, newsletter_input={"name": "Mine"})
+    news = simulator.newsletter("Mine")
+    query(simulator, FOLLOW, ana.device, newsletter_id=str(news.jid))
+    admins = query(simulator, "26278439461859188", newsletter_id=str(news.jid))["data"]["xwa2_newsletter_admin"]
+    assert (admins["id"], admins["admin_count"]) == (str(news.jid), 1)
+    able = query(simulator, "9801384413216421", newsletter_id=str(news.jid))["data"]["xwa2_newsletter_admin"]
+    assert able == {"id": str(news.jid), "capabilities": []}
+    wanted = {"newsletter_id": str(news.jid), "count": 10}
+    edges = query(simulator, "27472091235714801", input=wanted)["data"]["xwa2_newsletter_followers"]["followers"][
+        "edges"
+    ]
+    assert [(edge["node"]["id"], edge["node"]["pn"], edge["role"]) for edge in edges] == [
+        (str(ana.account.lid), str(ana.account.pn), "SUBSCRIBER"),
+        (str(phone.lid), str(phone.pn), "OWNER"),
+    ]
+    one = query(simulator, "27472091235714801", input=wanted | {"count": 1})["data"]["xwa2_newsletter_followers"]
+    assert one["followers"]["edges"] == edges[:1]
+    assert error_of(query(simulator, "27472091235714801", ana.device, input=wanted)) == 403
+    for device, code in ((ana.device, 403), (None, 0), (None, 404)):
+        answer = query(simulator, "30062808666639665", device, newsletter_id=str(news.jid))
+        assert (error_of(answer) if "errors" in answer else 0) == code
+    assert simulator.newsletters.all == []
+
+
 def test_unusable_queries() -> None:
     simulator = Simulator()
 
@@ -194,6 +243,8 @@ def test_reading_back_in_pages() -> None:
     assert page(count="2", before="103") == ["101", "102"]
     assert page(count="9", before="101") == ["100"]
     assert page() == ["100", "101", "102", "103", "104"]
+    addressed = read(simulator, Node("messages", {"count": "2"}), news.jid)
+    assert server_ids(addressed, "messages") == ["103", "104"], "without naming it once more"
     by_invite = Node("messages", {"type": "invite", "key": news.invite, "count": "1"})
     assert server_ids(read(simulator, by_invite), "messages") == ["104"]
     news.posts[3].views = 7

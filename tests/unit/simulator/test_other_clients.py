@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.simulator.raw_client import RawClient, open_directly
+from tests.unit.simulator.raw_client import RawClient, open_directly, registration
 from tests.unit.simulator.test_strictness import ask, error_of, linked_device
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import HistoryChat, HistoryMessage, Simulator, SimulatorConfig
@@ -21,7 +21,7 @@ from whatsapp_mcp.simulator.state.accounts import PreKeyBundle, SignedPreKey, Si
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Attr, Node
-from whatsapp_mcp.wire.protos import adv, e2e, wa6
+from whatsapp_mcp.wire.protos import adv, e2e, vname_cert, wa6
 
 
 @pytest.fixture
@@ -44,6 +44,25 @@ async def login(
 
 
 # ---- the way there ---------------------------------------------------------------------------------------------------
+
+
+async def test_the_phone_writes_to_a_device_that_never_was_passive_once_it_has_keys(simulator: Simulator) -> None:
+    noise, prekey = KeyPair.generate(), KeyPair.generate()
+    device, identity = linked_device(simulator, noise)
+    payload = wa6.ClientPayload(username=int(device.account.number), device=1, passive=False)
+    client = await RawClient.connect(simulator.endpoint, noise, payload)
+    signed = SignedPreKey(9, prekey.public, xeddsa.sign(identity.private, b"\x05" + prekey.public))
+    bundle = PreKeyBundle(5, device.identity, signed, None)
+    key = Node("key", {}, [Node("id", {}, b"\x00\x00\x07"), Node("value", {}, prekey.public)])
+    upload = [Node("registration", {}, bytes(4)), *key_nodes(bundle), Node("list", {}, [key])]
+    assert len(simulator.phone.linked) == 0
+    assert (await ask(client, "encrypt", "set", *upload)).get("type") == "result"
+    shared = await message(client)
+    assert (shared.get("category"), shared.jid("from")) == ("peer", device.account.pn)
+    assert list(simulator.phone.linked) == [device]
+    again = await RawClient.connect(simulator.endpoint, noise, payload)
+    assert (await ask(again, "w:p", "get")).get("type") == "result"
+    assert list(simulator.phone.linked) == [device], "it has it all"
 
 
 @pytest.mark.parametrize(("version", "direct"), [(2, False), (3, True), (2, True)])
@@ -173,6 +192,36 @@ async def test_small_requests_that_whatsmeow_never_makes(simulator: Simulator) -
     key, error = known.child("identity"), unknown.child("error")
     assert key is not None and key.data == ana.signal.identity.public
     assert error is not None and error.get("code") == "404"
+
+
+async def test_the_country_whose_prefix_a_client_suggests(simulator: Simulator) -> None:
+    linked, _ = await login(simulator)
+    new = await RawClient.connect(simulator.endpoint, KeyPair.generate(), registration(KeyPair.generate()))
+    question = Node("link_code_companion_reg", {"stage": "get_country_code"})
+    for client in (linked, new):
+        answer = (await ask(client, "md", "get", question)).child("country_code")
+        assert answer is not None and answer.get("iso") == "US"
+        assert error_of(await ask(client, "md", "get", Node("link_code_companion_reg"))) == "501"
+
+
+async def test_the_certificate_of_a_name_by_itself(simulator: Simulator) -> None:
+    client, _ = await login(simulator)
+    florist = await simulator.add_contact("Petal", business_name="Petal & Stem")
+    person = await simulator.add_contact("Ana")
+    answer = await ask(client, "w:biz", "get", Node("verified_name", {"jid": florist.account.pn}))
+    named = answer.child("verified_name")
+    assert named is not None
+    certificate = vname_cert.VerifiedNameCertificate.FromString(named.data)
+    details = vname_cert.VerifiedNameCertificate.Details.FromString(certificate.details)
+    assert details.verifiedName == "Petal & Stem"
+    nobody = await ask(client, "w:biz", "get", Node("verified_name", {"jid": person.account.pn}))
+    assert (nobody.get("type"), nobody.children()) == ("result", [])
+
+
+async def test_an_account_has_no_address_for_mail(simulator: Simulator) -> None:
+    client, _ = await login(simulator)
+    answer = await ask(client, "urn:xmpp:whatsapp:account", "get", Node("email"))
+    assert (answer.get("type"), answer.children()) == ("result", [])
 
 
 async def test_the_phone_vouches_for_the_list_of_its_devices(simulator: Simulator) -> None:

@@ -122,6 +122,7 @@ async def test_a_code_that_is_no_longer_shown_cannot_be_scanned(simulator: Simul
 
 
 async def test_prekeys_are_checked_kept_and_used_up(simulator: Simulator) -> None:
+    simulator.phone.shares_keys = False  # it would use one up
     client, device, identity = await login(simulator)
     prekey = KeyPair.generate()
 

@@ -118,3 +118,16 @@ def test_media_hosts_know_the_kinds_by_the_names_that_pywhats_has() -> None:
     assert {their: kind.mms_type for kind, their in THEIR_KINDS.items()} == theirs.MMS_TYPE
     assert MediaKind.of_mms_type("thumbnail-link") is MediaKind.LINK_THUMBNAIL
     assert MediaKind.of_mms_type("newsletter-image") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("ptt", MediaKind.AUDIO),
+        ("ptv", MediaKind.VIDEO),
+        ("gif", MediaKind.VIDEO),
+        ("sticker", MediaKind.IMAGE),
+    ],
+)
+def test_finer_names_are_for_kinds_with_the_same_keys(name: str, kind: MediaKind) -> None:
+    assert MediaKind.of_mms_type(name) is kind

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.service.usync import verified_name_node
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
@@ -51,7 +52,11 @@ class BusinessProfiles:
         self._details[account] = details
 
     def _get(self, device: SimDevice, node: Node) -> Sequence[Node]:
-        request = node.child("business_profile")
+        request, named = node.child("business_profile"), node.child("verified_name")
+        if named is not None:
+            business = self._world.account(named.jid("jid"))
+            name = business.business_name if business else None
+            return [verified_name_node(name)] if name is not None else ()
         if request is None:
             raise IqError(501, "feature-not-implemented")
         found = []

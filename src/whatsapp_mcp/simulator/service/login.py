@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
-from whatsapp_mcp.simulator.service.pairing import Pairing, PairingError, parse_registration
+from whatsapp_mcp.simulator.service.pairing import Pairing, PairingError, country_code, parse_registration
 from whatsapp_mcp.simulator.service.router import SERVER, Router
 from whatsapp_mcp.simulator.state.accounts import SimDevice, SimLink
 from whatsapp_mcp.simulator.state.errors import IqError
@@ -45,6 +45,7 @@ class Login:
         router.on_iq("passive", "set", self._set_passive)
         for ping in ("w:p", "urn:xmpp:ping"):
             router.on_iq(ping, "get", lambda device, node: ())
+        router.on_iq("md", "get", lambda device, node: country_code(node))
         router.on_iq("md", "set", self._remove_companion)
 
     def open(self, connection: Connection, login: ClientLogin) -> SimSession | None:
@@ -92,13 +93,20 @@ class Login:
         if previous is not None:
             device.connected_twice += 1
             previous.farewell(stream_error("replaced"))
-        device.active = False
+        device.active = not passive
         device.takes_stanzas = False
         attrs: dict[str, Attr] = {"t": self._world.now(), "props": "27", "location": "sim", "lid": device.lid}
         connection.send(Node("success", attrs))
         device.link = connection
         if not passive or self.pushes_to_passive:
             self._flush(device, connection)
+        self.keys_came(device)
+
+    def keys_came(self, device: SimDevice) -> None:
+        """A device that did not log in passive is ready as soon as there are keys to write to it with."""
+        if device.active and device.one_time_prekeys:
+            for notify in self.on_active:
+                notify(device)
 
     @staticmethod
     def _flush(device: SimDevice, link: SimLink) -> None:

@@ -172,6 +172,8 @@ class Pairing:
         if node.get("xmlns") == "w:p":
             return []
         step = node.child("link_code_companion_reg")
+        if node.get("xmlns") == "md" and node.get("type") == "get":
+            return country_code(node)
         if node.get("xmlns") != "md" or node.get("type") != "set" or step is None:
             raise IqError(501, "feature-not-implemented")
         if step.get("stage") == "companion_hello":
@@ -333,3 +335,11 @@ def _check_device_signature(answer: Node, offered: adv.ADVSignedDeviceIdentity, 
         raise PairingError("the companion's answer is not about the identity it was offered")
     if not is_signed_by_device(signed, identity, offered.accountSignatureKey):
         raise PairingError("the companion's device signature is wrong")
+
+
+def country_code(node: Node) -> list[Node]:
+    """The country that a client asks about in order to suggest its prefix (zapo-js 0.3.0 WaPairingFlow)."""
+    step = node.child("link_code_companion_reg")
+    if step is None or step.get("stage") != "get_country_code":
+        raise IqError(501, "feature-not-implemented")
+    return [Node("country_code", {"iso": "US"})]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.router import Router
@@ -24,6 +25,7 @@ class PreKeys:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.on_upload: list[Callable[[SimDevice], None]] = []
 
     def register(self, router: Router) -> None:
         router.on_iq("encrypt", "get", self._get)
@@ -85,6 +87,8 @@ class PreKeys:
         device.registration_id = int.from_bytes(registration.data, "big")
         device.signed_prekey = signed
         device.one_time_prekeys.update(key for key in keys if key is not None)
+        for notify in self.on_upload:
+            asyncio.get_running_loop().call_soon(notify, device)  # after the answer
         return ()
 
 

@@ -42,6 +42,8 @@ class Profile:
             router.on_iq(taken_note_of, "set", lambda device, node: ())
         router.on_iq("abt", "get", lambda device, node: [Node("props", {"protocol": "1", "hash": _PROPS_HASH})])
         router.on_iq("w", "get", lambda device, node: [Node("props", {"hash": _PROPS_HASH})])
+        # The e-mail address of an account: there is none.
+        router.on_iq("urn:xmpp:whatsapp:account", "get", lambda device, node: ())
 
     # --- pictures ---
 

@@ -54,13 +54,14 @@ class SimServices:
         statuses, messages, receipts = StatusPosts(world, faults), SimMessages(world, faults), Receipts(world)
         messages.kinds |= {NEWSLETTER: self.newsletters, BROADCAST: statuses}
         receipts.kinds |= {NEWSLETTER: self.newsletters.receipt, BROADCAST: statuses.receipt}
-        self.groups.register(self.router, messages)
-        presence = Presence(world)
-        parts = (PreKeys(world), Usync(world), Calls(world), messages, receipts, presence, mex, statuses)
+        self.groups.register(self.router, messages, mex)
+        presence, prekeys = Presence(world), PreKeys(world)
+        parts = (prekeys, Usync(world), Calls(world), messages, receipts, presence, mex, statuses)
         named = (self.privacy, self.profile, self.newsletters, self.media, self.app_state, self.business)
         for part in (*parts, *named):
             part.register(self.router)
         lists = DeviceLists(world)
+        prekeys.on_upload.append(self.login.keys_came)
         self.login.on_offline.append(presence.device_offline)
         self.pairing.on_linked.append(lists.changed)
         self.login.on_unlinked += [lists.changed, presence.device_offline]

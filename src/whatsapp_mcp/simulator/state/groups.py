@@ -24,6 +24,7 @@ Role = Literal["member", "admin", "superadmin"]
 """A ``superadmin`` made the group and can neither be removed nor demoted by others."""
 AddressingMode = Literal["lid", "pn"]
 MemberAddMode = Literal["all_member_add", "admin_add"]
+MemberLinkMode = Literal["all_member_link", "admin_link"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,11 @@ class GroupState:
     approval_required: bool = False
     """Whoever joins by link has to wait for an admin."""
     member_add_mode: MemberAddMode = "all_member_add"
+    member_link_mode: MemberLinkMode = "admin_link"
+    """Who may see the invite link."""
+    switches: set[str] = field(default_factory=set)
+    """What else is on, by the name of its element: ``group_history``, ``limit_sharing_enabled`` …; it is shown and
+    told, nothing follows from it here."""
     picture: SimPicture | None = None
     revoked_codes: set[str] = field(default_factory=set)
     join_requests: dict[SimAccount, int] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from whatsapp_mcp.simulator.service.groups.group_notices import GroupNotices
 from whatsapp_mcp.simulator.service.groups.group_requests import GroupRequests
 from whatsapp_mcp.simulator.service.groups.group_settings import GroupSettings
 from whatsapp_mcp.simulator.service.message_relay import SimMessages
+from whatsapp_mcp.simulator.service.mex import Mex
 from whatsapp_mcp.simulator.service.pictures import Pictures
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.state.accounts import Person, SimAccount, account_of
@@ -158,8 +159,8 @@ class SimGroups:
         self._requests = GroupRequests(world, self.membership, self.settings)
         self._messages = GroupMessages(world, faults)
 
-    def register(self, router: Router, messages: SimMessages) -> None:
-        self._requests.register(router)
+    def register(self, router: Router, messages: SimMessages, mex: Mex) -> None:
+        self._requests.register(router, mex)
         messages.kinds[GROUP] = self._messages
 
     def _new(self, group_id: str, subject: str, owner: SimAccount, invite_code: str) -> GroupState:

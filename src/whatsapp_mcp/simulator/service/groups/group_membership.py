@@ -232,7 +232,7 @@ class GroupMembership:
             IqError: 403 not in the group, 401 not an admin (whatsmeow ErrGroupInviteLinkUnauthorized).
         """
         require_member(group, actor)
-        if not group.is_admin(actor):
+        if not group.is_admin(actor) and (reset or group.member_link_mode == "admin_link"):
             raise IqError(401, "not-authorized")
         if reset:
             group.revoked_codes.add(group.invite_code)

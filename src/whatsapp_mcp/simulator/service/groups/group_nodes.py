@@ -99,6 +99,9 @@ def _description(group: GroupState) -> Node:
 
 def _settings(group: GroupState) -> list[Node]:
     content = [Node("member_add_mode", {}, group.member_add_mode.encode())]
+    if group.member_link_mode != "admin_link":
+        content.append(Node("member_link_mode", {}, group.member_link_mode.encode()))
+    content += [Node(name) for name in sorted(group.switches)]
     if group.locked:
         content.append(Node("locked"))
     if group.announce:

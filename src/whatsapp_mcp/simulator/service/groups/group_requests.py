@@ -1,7 +1,7 @@
-"""What clients ask about groups (``iq xmlns="w:g2"``, whatsmeow group.go).
+"""What clients ask about groups (``iq xmlns="w:g2"``, whatsmeow group.go, whatsapp-rust iq/groups.rs).
 
 ``to`` is the group, or ``g.us`` for what concerns no group yet: making one, the list of one's groups, invite links,
-leaving. Every request has one child, whose tag says what is wanted.
+leaving. Every request has one child, whose tag says what is wanted. Newer settings come as GraphQL (``w:mex``).
 """
 
 from __future__ import annotations
@@ -15,10 +15,17 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
 from whatsapp_mcp.simulator.service.groups.group_nodes import SimOutcome, group_node, outcome_node, participant_node
 from whatsapp_mcp.simulator.service.groups.group_settings import EPHEMERAL_SECONDS, GroupSettings
+from whatsapp_mcp.simulator.service.mex import GraphQlError, Json, Mex
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
-from whatsapp_mcp.simulator.state.groups import GroupState, MemberAddMode, require_member
+from whatsapp_mcp.simulator.state.groups import (
+    GroupState,
+    MemberAddMode,
+    MemberLinkMode,
+    require_admin,
+    require_member,
+)
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
@@ -30,6 +37,15 @@ GroupHandler = Callable[[GroupState, SimAccount, Node], Answer | None]
 PeopleHandler = Callable[[GroupState, SimAccount, Sequence[Jid]], list[SimOutcome]]
 
 _ADD_MODES: dict[str, MemberAddMode] = {"all_member_add": "all_member_add", "admin_add": "admin_add"}
+_LINK_MODES: dict[str, MemberLinkMode] = {"ALL_MEMBER_LINK": "all_member_link", "ADMIN_LINK": "admin_link"}
+_SWITCHES = {
+    "no_frequently_forwarded": "frequently_forwarded_ok",
+    "allow_admin_reports": "not_allow_admin_reports",
+    "group_history": "no_group_history",
+}
+"""On, off."""
+_LIMIT_SHARING = "limit_sharing_enabled"
+_UPDATE_PROPERTY = "9418211574894172"
 
 
 class GroupRequests:
@@ -41,6 +57,7 @@ class GroupRequests:
         self._settings = settings
         self._general: dict[tuple[str, str], GeneralHandler] = {
             ("get", "participating"): self._participating,
+            ("get", "query"): self._infos,
             ("get", "invite"): self._info_by_code,
             ("set", "invite"): self._join,
             ("set", "create"): self._create,
@@ -67,11 +84,17 @@ class GroupRequests:
             ("set", "not_ephemeral"): self._ephemeral,
             ("set", "membership_approval_mode"): self._approval_mode,
             ("set", "member_add_mode"): self._member_add_mode,
+            ("set", "revoke"): self._revoke,
+            ("set", "ack"): self._seen,
         }
+        for on, off in _SWITCHES.items():
+            for told in (on, off):
+                self._of_group["set", told] = partial(self._switch, name=on)
 
-    def register(self, router: Router) -> None:
+    def register(self, router: Router, mex: Mex) -> None:
         router.on_iq("w:g2", "get", self._answer)
         router.on_iq("w:g2", "set", self._answer)
+        mex.on_query(_UPDATE_PROPERTY, self._update_property)
 
     def _answer(self, device: SimDevice, node: Node) -> Answer:
         to, children = node.jid("to"), node.children()
@@ -102,6 +125,20 @@ class GroupRequests:
             require_member(group, who)
         return [group_node(group)]
 
+    def _infos(self, who: SimAccount, node: Node) -> Answer:
+        """Several groups at once; those that cannot be told have an error."""
+        found = []
+        for wanted in node.children("group"):
+            jid = wanted.jid("jid")
+            if jid is None:
+                raise IqError(400, "bad-request")
+            group = self._world.groups.get(jid)
+            if group is not None and who in group.members:
+                found.append(group_node(group))
+            else:
+                found.append(Node("group", {"id": jid.user, "error": "404" if group is None else "403"}))
+        return [Node("groups", {}, found)]
+
     def _info_by_code(self, who: SimAccount, node: Node) -> Answer:
         return [group_node(self._membership.by_code(node.get("code")))]
 
@@ -125,11 +162,14 @@ class GroupRequests:
             raise IqError(501, "feature-not-implemented")
         seconds = _seconds(node.child("ephemeral"))
         approval, mode = node.path("membership_approval_mode", "group_join"), node.child("member_add_mode")
+        link_mode = node.child("member_link_mode")
         add_mode = _add_mode(mode) if mode is not None else "all_member_add"
         group, outcomes = self._membership.create(who, node.get("subject"), _people(node))
         group.ephemeral_seconds = seconds
         group.approval_required = approval is not None and approval.get("state") == "on"
         group.member_add_mode = add_mode
+        if link_mode is not None and link_mode.data == b"all_member_link":
+            group.member_link_mode = "all_member_link"
         group.locked = node.child("locked") is not None
         group.announce = node.child("announcement") is not None
         self._membership.announce_creation(group, node.get("key"))
@@ -180,7 +220,44 @@ class GroupRequests:
             raise IqError(400, "bad-request")
         return [Node("membership_requests_action", {}, decided)]
 
+    def _revoke(self, group: GroupState, who: SimAccount, node: Node) -> Answer:
+        """Take back the personal invitations of these people."""
+        require_admin(group, who)
+        people = {self._world.account(jid) for jid in _people(node)}
+        for code, invitation in list(group.add_requests.items()):
+            if invitation.account in people:
+                del group.add_requests[code]
+        return [Node("revoke", {}, [Node("participant", {"jid": jid}) for jid in _people(node)])]
+
+    def _seen(self, group: GroupState, who: SimAccount, node: Node) -> None:
+        """Somebody who was added says that this was noticed."""
+        require_member(group, who)
+
     # --- settings ---
+
+    def _switch(self, group: GroupState, who: SimAccount, node: Node, *, name: str) -> None:
+        self._settings.switch(group, who, name, told=node.tag)
+
+    def _update_property(self, device: SimDevice, given: Json) -> Json:
+        """One of the newer settings, as a GraphQL mutation."""
+        try:
+            group = self._world.require_group(Jid.parse(str(given.get("group_id"))))
+        except (ValueError, IqError):
+            raise GraphQlError(404, "Not Found") from None
+        update = given.get("update") or {}
+        mode, sharing = _LINK_MODES.get(update.get("member_link_mode", "")), update.get("limit_sharing")
+        try:
+            if mode is not None:
+                self._settings.set_member_link_mode(group, device.account, mode)
+            elif isinstance(sharing, dict):
+                limited = sharing.get("limit_sharing_enabled") is True
+                told = _LIMIT_SHARING if limited else "not_limit_sharing_enabled"
+                self._settings.switch(group, device.account, _LIMIT_SHARING, told=told)
+            else:
+                raise GraphQlError(400, "Bad Request")
+        except IqError as error:
+            raise GraphQlError(error.code, "Forbidden") from None
+        return {"xwa2_group_update_property": {"id": str(group.jid), "state": "ACTIVE"}}
 
     def _subject(self, group: GroupState, who: SimAccount, node: Node) -> None:
         self._settings.set_subject(group, who, _text(node))

@@ -8,7 +8,14 @@ from whatsapp_mcp.simulator.service.groups.group_membership import check_subject
 from whatsapp_mcp.simulator.service.groups.group_notices import GroupNotices
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimPicture
 from whatsapp_mcp.simulator.state.errors import IqError
-from whatsapp_mcp.simulator.state.groups import Description, GroupState, MemberAddMode, require_admin, require_member
+from whatsapp_mcp.simulator.state.groups import (
+    Description,
+    GroupState,
+    MemberAddMode,
+    MemberLinkMode,
+    require_admin,
+    require_member,
+)
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
@@ -122,3 +129,17 @@ class GroupSettings:
         require_admin(group, actor)
         group.member_add_mode = mode
         self._notices.tell(group, actor, Node("member_add_mode", {}, mode.encode()))
+
+    def set_member_link_mode(self, group: GroupState, actor: SimAccount, mode: MemberLinkMode) -> None:
+        require_admin(group, actor)
+        group.member_link_mode = mode
+        self._notices.tell(group, actor, Node("member_link_mode", {}, mode.encode()))
+
+    def switch(self, group: GroupState, actor: SimAccount, name: str, *, told: str) -> None:
+        """Set one of the switches on or off; ``told``: the element that says which, for on it is the name."""
+        require_admin(group, actor)
+        if told == name:
+            group.switches.add(name)
+        else:
+            group.switches.discard(name)
+        self._notices.tell(group, actor, Node(told))

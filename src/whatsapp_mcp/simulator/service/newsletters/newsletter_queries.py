@@ -1,4 +1,9 @@
-"""The GraphQL queries about newsletters (whatsmeow newsletter.go)."""
+"""The GraphQL queries about newsletters.
+
+Each has had several ids: WhatsApp Web takes a new one when it asks for other fields, and the old one goes on to work.
+Sources: whatsmeow newsletter.go; Baileys Types/Mex.ts, and Socket/newsletter.ts before it; whatsapp-rust
+mex_operations.rs.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +23,20 @@ from whatsapp_mcp.simulator.state.world import World
 MAX_NAME = 100
 MAX_DESCRIPTION = 2048
 
-_FETCH = "6563316087068696"
-_SUBSCRIBED = "6388546374527196"
-_CREATE = "6234210096708695"
-_FOLLOW = "9926858900719341"
-_UNFOLLOW = "6392786840836363"
-_MUTE = "6274038279359549"
-_UNMUTE = "6068417879924485"
-_UPDATE = "7150902998257522"
+_FETCH = ("6563316087068696", "6620195908089573", "27456920720571478", "26944199458535748")
+_SUBSCRIBED = ("6388546374527196", "25399611239711790")
+_CREATE = ("6234210096708695", "6996806640408138", "8823471724422422", "25149874324715067")
+_FOLLOW = ("9926858900719341", "7871414976211147", "24404358912487870")
+_UNFOLLOW = ("6392786840836363", "7238632346214362", "9767147403369991")
+_MUTE = ("6274038279359549", "25151904754424642", "29766401636284406")
+_UNMUTE = ("6068417879924485", "7337137176362961", "9864994326891137")
+_SETTING = ("31938993655691868",)
+_UPDATE = ("7150902998257522", "24250201037901610")
+_DELETE = ("8316537688363079", "30062808666639665")
+_ADMINS = ("7130823597031706", "26278439461859188")
+_CAPABILITIES = ("9801384413216421",)
+_FOLLOWERS = ("27472091235714801",)
+_MAX_FOLLOWERS = 500
 
 
 class NewsletterQueries:
@@ -34,14 +45,23 @@ class NewsletterQueries:
     def __init__(self, world: World, channels: Newsletters, mex: Mex) -> None:
         self._world = world
         self._channels = channels
-        mex.on_query(_FETCH, self._fetch)
-        mex.on_query(_SUBSCRIBED, self._subscribed)
-        mex.on_query(_CREATE, self._create)
-        mex.on_query(_FOLLOW, lambda device, given: self._join(device, given, follow=True))
-        mex.on_query(_UNFOLLOW, lambda device, given: self._join(device, given, follow=False))
-        mex.on_query(_MUTE, lambda device, given: self._mute(device, given, muted=True))
-        mex.on_query(_UNMUTE, lambda device, given: self._mute(device, given, muted=False))
-        mex.on_query(_UPDATE, self._update)
+        for ids, handler in (
+            (_FETCH, self._fetch),
+            (_SUBSCRIBED, self._subscribed),
+            (_CREATE, self._create),
+            (_FOLLOW, lambda device, given: self._join(device, given, follow=True)),
+            (_UNFOLLOW, lambda device, given: self._join(device, given, follow=False)),
+            (_MUTE, lambda device, given: self._mute(device, given, muted=True)),
+            (_UNMUTE, lambda device, given: self._mute(device, given, muted=False)),
+            (_SETTING, self._set),
+            (_UPDATE, self._update),
+            (_DELETE, self._delete),
+            (_ADMINS, self._admins),
+            (_CAPABILITIES, self._capabilities),
+            (_FOLLOWERS, self._followers),
+        ):
+            for query_id in ids:
+                mex.on_query(query_id, handler)
 
     def _find(self, jid: Any) -> Newsletter:
         try:
@@ -69,7 +89,7 @@ class NewsletterQueries:
         return {"xwa2_newsletter_subscribed": [describe(one, device.account) for one in followed]}
 
     def _create(self, device: SimDevice, given: Json) -> Json:
-        wanted = given.get("newsletter_input") or {}
+        wanted = given.get("newsletter_input") or given.get("input") or {}
         name, description = _checked(wanted.get("name"), MAX_NAME), wanted.get("description") or ""
         if not name:
             raise GraphQlError(400, "Bad Request")
@@ -95,7 +115,7 @@ class NewsletterQueries:
         if follower.role == "owner":
             raise GraphQlError(405, "Not Allowed")
         self._channels.unfollow(newsletter, device.account, device)
-        return {"xwa2_newsletter_leave_v2": {"id": str(newsletter.jid), "state": {"type": "ACTIVE"}}}
+        return {"xwa2_newsletter_leave_v2": _state_of(newsletter)}
 
     def _mute(self, device: SimDevice, given: Json, *, muted: bool) -> Json:
         newsletter = self._find(given.get("newsletter_id"))
@@ -104,6 +124,57 @@ class NewsletterQueries:
             raise GraphQlError(403, "Forbidden")
         state = self._channels.mute(newsletter, device.account, muted=muted, by=device)
         return {"xwa2_newsletter_update_viewer_settings": state}
+
+    def _set(self, device: SimDevice, given: Json) -> Json:
+        """What reaches a follower: posts (``MUTE_ADMIN_ACTIVITY``), what others do (``MUTE_FOLLOWER_ACTIVITY``)."""
+        wanted = given.get("input") or {}
+        newsletter = self._find(wanted.get("newsletter_id"))
+        if wanted.get("type") == "MUTE_ADMIN_ACTIVITY":
+            self._mute(device, wanted, muted=wanted.get("value") == "ON")
+        elif device.account not in newsletter.followers:
+            raise GraphQlError(403, "Forbidden")
+        return {"xwa2_newsletter_update_user_setting": _state_of(newsletter)}
+
+    def _delete(self, device: SimDevice, given: Json) -> Json:
+        newsletter = self._owned(device, given)
+        self._channels.delete(newsletter, device)
+        return {"xwa2_newsletter_delete_v2": {"id": str(newsletter.jid), "state": {"type": "DELETED"}}}
+
+    def _admins(self, device: SimDevice, given: Json) -> Json:
+        newsletter = self._find(given.get("newsletter_id"))
+        count = sum(follower.role != "subscriber" for follower in newsletter.followers.values())
+        settings = {"admin_profiles_enabled": False}
+        told = {"id": str(newsletter.jid), "admin_count": count, "admin_profile": None, "admin_settings": settings}
+        return {"xwa2_newsletter_admin": told}
+
+    def _capabilities(self, device: SimDevice, given: Json) -> Json:
+        newsletter = self._find(given.get("newsletter_id"))
+        return {"xwa2_newsletter_admin": {"id": str(newsletter.jid), "capabilities": []}}
+
+    def _followers(self, device: SimDevice, given: Json) -> Json:
+        """The newest first, as its owner and admins may see them."""
+        wanted = given.get("input") or {}
+        newsletter, count = self._find(wanted.get("newsletter_id")), wanted.get("count")
+        if not newsletter.may_post(device.account):
+            raise GraphQlError(403, "Forbidden")
+        limit = count if isinstance(count, int) and 0 <= count < _MAX_FOLLOWERS else _MAX_FOLLOWERS
+        edges = [
+            {
+                "node": {"id": str(who.lid), "pn": str(who.pn), "display_name": who.push_name, "username_info": None},
+                "role": follower.role.upper(),
+                "follow_time": str(newsletter.created_at),
+                "admin_profile": None,
+            }
+            for who, follower in list(newsletter.followers.items())[::-1][:limit]
+        ]
+        return {"xwa2_newsletter_followers": {"followers": {"edges": edges}}}
+
+    def _owned(self, device: SimDevice, given: Json) -> Newsletter:
+        newsletter = self._find(given.get("newsletter_id"))
+        follower = newsletter.followers.get(device.account)
+        if follower is None or follower.role != "owner":
+            raise GraphQlError(403, "Forbidden")
+        return newsletter
 
     def _update(self, device: SimDevice, given: Json) -> Json:
         newsletter, updates = self._find(given.get("newsletter_id")), given.get("updates") or {}
@@ -118,6 +189,10 @@ class NewsletterQueries:
         if updates.get("picture"):
             self._set_picture(newsletter, updates["picture"])
         return {"xwa2_newsletter_update": describe(newsletter, None)}
+
+
+def _state_of(newsletter: Newsletter) -> Json:
+    return {"id": str(newsletter.jid), "state": {"type": "ACTIVE"}}
 
 
 def _checked(text: Any, limit: int) -> str:

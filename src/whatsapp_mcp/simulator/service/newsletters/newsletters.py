@@ -156,6 +156,12 @@ class Newsletters:
             gone = {"id": str(newsletter.jid), "role": "GUEST"}
             self._tell_own(account, by, "NotificationNewsletterLeave", "leave", gone)
 
+    def delete(self, newsletter: Newsletter, by: SimDevice | None = None) -> None:
+        """Take it away from everybody."""
+        for account in list(newsletter.followers):
+            self.unfollow(newsletter, account, by)
+        self._by_jid.pop(newsletter.jid, None)
+
     def mute(self, newsletter: Newsletter, account: SimAccount, *, muted: bool, by: SimDevice | None = None) -> Json:
         """Switch somebody's notifications off or on; the account's other devices are told what is returned."""
         newsletter.followers[account].muted = muted
@@ -181,7 +187,7 @@ class Newsletters:
         if messages is not None:
             invite = messages.get("key") if messages.get("type") == "invite" else ""
             newsletter = next((one for one in self.all if invite and one.invite == invite), None)
-            newsletter = newsletter or self._required(messages.jid("jid"))
+            newsletter = newsletter or self._required(messages.jid("jid") or node.jid("to"))
             posts = posts_before(
                 newsletter, number_of(messages, "before"), min(number_of(messages, "count", 50), MAX_MESSAGES)
             )
