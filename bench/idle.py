@@ -9,7 +9,7 @@ from typing import Final
 
 from bench.account import link
 from bench.mcp_host import SERVER, environment, hosting
-from bench.processes import session_of
+from bench.processes import session_of, spent
 from bench.row import Row
 from bench.world import world
 
@@ -30,17 +30,11 @@ async def measure() -> list[Row]:
                 await link(host, whatsapp)
                 await asyncio.sleep(SETTLE)
                 pids = host.program.pid, session_of(home / "data")
-                before = [_spent(pid) for pid in pids]
+                before = [spent(pid) for pid in pids]
                 await asyncio.sleep(WATCHED)
-                spent = [(_spent(pid) - earlier) * 60 / WATCHED for pid, earlier in zip(pids, before, strict=True)]
-    server, session = spent
+                taken = [(spent(pid) - earlier) * 60 / WATCHED for pid, earlier in zip(pids, before, strict=True)]
+    server, session = taken
     return [
         Row("idle server", server, "s/min", at_most=AT_MOST, note="processor time"),
         Row("idle session process", session, "s/min", note="processor time, keep-alives of WhatsApp included"),
     ]
-
-
-def _spent(pid: int) -> float:
-    """Seconds of processor time of all its threads."""
-    threads = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9

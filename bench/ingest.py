@@ -27,7 +27,7 @@ __all__ = ["measure"]
 
 MESSAGES: Final = 50_000
 ROUNDS: Final = 2
-RATIO: Final = 3.5
+RATIO: Final = 3.2
 
 
 async def measure() -> list[Row]:

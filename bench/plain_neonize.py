@@ -41,6 +41,10 @@ class Plain:
     def __init__(self, program: Program) -> None:
         self._program = program
 
+    @property
+    def pid(self) -> int:
+        return self._program.pid
+
     async def pair(self, world: World) -> None:
         await world.scan("plain", (await self._program.request("pair")).result["qr"])
         await self._program.request("connected")

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from bench.program import BenchError
 
-__all__ = ["Process", "adopting_orphans", "below", "session_of", "sessions"]
+__all__ = ["Process", "adopting_orphans", "below", "session_of", "sessions", "spent"]
 
 _SET_CHILD_SUBREAPER: Final = 36
 """prctl(2)."""
@@ -73,3 +73,9 @@ def session_of(home: Path) -> int:
     if len(found) != 1:
         raise BenchError(f"{len(found)} session processes in place of one")
     return found[0].pid
+
+
+def spent(pid: int) -> float:
+    """Seconds of processor time of all its threads that have not ended."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9

@@ -18,6 +18,8 @@ async def recipient(services: Services, text: str, *, field: str = "phone") -> J
         InvalidArgument: nothing can be written there, or we are not in that group any more.
         NotFound: nobody has this number or name.
     """
+    if services.addressed and text == services.addressed:
+        return Jid.parse(text)
     jid = await resolve(services, text, field=field)
     check_writable(jid, field)
     if jid.is_group:

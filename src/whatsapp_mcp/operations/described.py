@@ -65,6 +65,7 @@ async def described(services: Services, operation: Operation, arguments: Argumen
     return Call(
         operation=operation,
         arguments=given,
+        addressed=_addressed(operation, given),
         chats=tuple([await _at(services, chat, wait=wait) for chat in chats]),
         people=people,
         added=added,
@@ -105,10 +106,21 @@ async def _chats(
     return (jid,), ()
 
 
+def _addressed(operation: Operation, given: Arguments) -> str:
+    """The address of the one chat that is sent to."""
+    address = given.get(operation.touches.chat or "") if _sends_to_chats(operation) else None
+    return address if isinstance(address, str) else ""
+
+
+def _sends_to_chats(operation: Operation) -> bool:
+    """Whether its chats are found as recipients."""
+    return operation.touches.act == "send" and operation.touches.message is None
+
+
 async def _chat(services: Services, operation: Operation, text: str) -> Jid:
     touches = operation.touches
     name = touches.chat or "chat_jid"
-    if touches.act == "send" and touches.message is None:
+    if _sends_to_chats(operation):
         return await recipient(services, text, field=name)
     if touches.changes:
         return await resolve(services, text, field=name)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -48,7 +47,7 @@ async def run_once(operation: str, handler: Handler, services: Services, argumen
     """
     rest = {name: value for name, value in arguments.items() if name != IDEMPOTENCY_KEY}
     key = SendKey(key=arguments[IDEMPOTENCY_KEY], fingerprint=fingerprint(operation, rest))
-    services = replace(services, send_key=key)
+    services = services.but(send_key=key)
     again = await told_again(services)
     if again is not None:
         return again
@@ -59,8 +58,9 @@ async def run_once(operation: str, handler: Handler, services: Services, argumen
         raise
 
 
-async def key_of_call(services: Services, call: Call, caller: Caller) -> SendKey:
-    """Of exactly this call in this conversation: its repetition has the same key, whichever server it comes to.
+async def key_of_call(services: Services, call: Call, caller: Caller) -> tuple[SendKey, bool]:
+    """Of exactly this call in this conversation: its repetition has the same key, whichever server it comes to. And
+    whether something stands under it.
 
     What was taken back since then may be sent again, and what is for another time is another message.
     """
@@ -68,24 +68,26 @@ async def key_of_call(services: Services, call: Call, caller: Caller) -> SendKey
     of = hashlib.sha256(f"{exactly} {caller.conversation.mark}".encode()).hexdigest()
     while True:
         key = SendKey(key=f"call {of}", fingerprint="", seconds=services.settings.repeat_seconds)
-        another = await services.store.look(partial(_of_another, key=key, due=call.due_at))
+        taken, another = await services.store.look(partial(_standing, key=key, due=call.due_at))
         if another is None:
-            return key
+            return key, taken
         of = hashlib.sha256(f"{of} {another}".encode()).hexdigest()
 
 
-def _of_another(store: StoreReader, key: SendKey, due: int | None) -> str | None:
-    """Id of the message that was sent under the key, if it was revoked, stopped before it left, or is for another time
-    than ``due``: `in 2h` is said again some hours later, and means something else."""
+def _standing(store: StoreReader, key: SendKey, due: int | None) -> tuple[bool, str | None]:
+    """Whether something stands under the key, and the id of the message that was sent under it, if it was revoked,
+    stopped before it left, or is for another time than ``due``: `in 2h` is said again some hours later, and means
+    something else."""
     stood = store.send_under(key.key, key.kept)
     if stood is None or stood.result is None:
-        return None
+        return stood is not None, None
     sent = SentMessage.model_validate_json(stood.result)
     held, message = store.deferred(sent.message_id), store.message(sent.message_id, sent.chat)
     stopped = held is not None and held.state is DeferredState.CANCELLED
     if due is not None and (held is None or abs(held.due_at - due) > key.kept):
-        return sent.message_id
-    return sent.message_id if stopped or (message is not None and message.revoked_at is not None) else None
+        return True, sent.message_id
+    revoked = message is not None and message.revoked_at is not None
+    return True, sent.message_id if stopped or revoked else None
 
 
 async def told_again(services: Services) -> Outcome | None:

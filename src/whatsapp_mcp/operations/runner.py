@@ -150,11 +150,12 @@ class OperationRunner:
         try:
             # To look at what is here needs no leave: what may not be read is not there.
             if passage.operation.touches.act != "look":
-                services = replace(services, counting=partial(self._count_also, passage, rules))
+                services = services.but(counting=partial(self._count_also, passage, rules))
                 call = await described(services, passage.operation, arguments, rules)
                 arguments = dict(call.arguments)
+                services = services.but(addressed=call.addressed)
                 if passage.operation.touches.later is not None:
-                    services = replace(services, grant=passage.caller.grant)
+                    services = services.but(grant=passage.caller.grant)
                 handler = partial(self._unless_repeated, passage, rules, call, handler)
             outcome = await handler(services, arguments)
             if passage.call is not None and passage.call.failed:
@@ -180,15 +181,16 @@ class OperationRunner:
         if sends and services.send_key is None and services.settings.repeat_seconds:
             from whatsapp_mcp.operations.idempotency import key_of_call, told_again
 
-            services = replace(services, send_key=await key_of_call(services, call, passage.caller))
-            again = await told_again(services)
+            key, taken = await key_of_call(services, call, passage.caller)
+            services = services.but(send_key=key)
+            again = await told_again(services) if taken else None
             if again is not None:
                 passage.call = call
                 return again
         before = asyncio.get_running_loop().time()
         await self._gate.admit(passage, call, rules, partial(digest_of, services, call, passage.caller.grant.name))
         if services.until is not None:  # while a person thinks, the host waits
-            services = replace(services, until=services.until + asyncio.get_running_loop().time() - before)
+            services = services.but(until=services.until + asyncio.get_running_loop().time() - before)
         return await handler(services, arguments)
 
     def _heard(self, passage: Passage, outcome: Outcome) -> None:

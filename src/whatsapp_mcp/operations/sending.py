@@ -96,10 +96,7 @@ async def addressed(
 async def expiration_in(services: Services, chat: Jid, arguments: ToOneChat | args.ForwardMessageArguments) -> int:
     """Seconds after which a message disappears; without ``duration``, as all messages of the chat do."""
     duration = arguments.get("duration")
-    if duration is None:
-        known = await services.store.look(lambda store: store.chat(chat))
-        duration = known.ephemeral_expiration if known else 0
-    return duration
+    return await services.store.look(lambda store: store.expiration(chat)) if duration is None else duration
 
 
 async def replying(services: Services, arguments: Replying) -> tuple[Jid, SendOptions]:

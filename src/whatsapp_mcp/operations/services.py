@@ -149,15 +149,26 @@ class Services:
     """Name of who calls, under which something is kept between calls."""
     hold_seconds: int = 0
     """So much later a message leaves that is sent, and `revokeMessage` stops it until then."""
+    addressed: str = ""
+    """Address of the chat that is sent to, as it was found when the policy judged it: nobody looks for it again."""
 
-    def for_call(self, caller: Caller, store: Store, until: float | None, *, hold_seconds: int) -> Services:
-        """The same for one call; `replace` takes five times as long."""
+    def but(self, **changed: object) -> Services:
+        """The same, but for these fields; `replace` takes five times as long."""
         made: Services = object.__new__(Services)
         for name in Services.__slots__:
-            setattr(made, name, getattr(self, name))
-        made.store, made.until, made.hold_seconds = store, until, hold_seconds
-        made.caller, made.roots, made.patience = caller.name, caller.roots, caller.patience
+            setattr(made, name, changed[name] if name in changed else getattr(self, name))
         return made
+
+    def for_call(self, caller: Caller, store: Store, until: float | None, *, hold_seconds: int) -> Services:
+        """The same for one call."""
+        return self.but(
+            store=store,
+            until=until,
+            hold_seconds=hold_seconds,
+            caller=caller.name,
+            roots=caller.roots,
+            patience=caller.patience,
+        )
 
     @property
     def received(self) -> ReceivedMedia:

@@ -57,6 +57,8 @@ class Call:
     operation: Operation
     arguments: Mapping[str, object]
     """With addresses in place of names."""
+    addressed: str = ""
+    """Address of the one chat that is sent to."""
     chats: tuple[Party, ...] = ()
     """That are read, written to or changed: one, or those of a list."""
     people: tuple[Party, ...] = ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
 
@@ -35,6 +36,8 @@ _ARGUMENT_NAMES: Final = "fields"
 _FAILED: Final = 20
 """Items of a list that are named with what went wrong."""
 _FAILED_LENGTH: Final = 200
+_SHORT: Final = 60
+"""Characters of a field's name that is one of ours."""
 _DEPTH: Final = 50
 _BITS: Final = 64
 _HALVINGS: Final = 200
@@ -55,8 +58,8 @@ def success_body(
     """
     marks = _marks(outcome, (outcome.note, *notes) if outcome.note else notes)
     room = budget - len(encoded(marks))
-    body, cut = _within(outcome, room, zone, pageable=pageable)
-    if cut or len(encoded(body)) > room:
+    body, fits = _within(outcome, room, zone, pageable=pageable)
+    if not fits:
         body = _shrink(body, room)
         if note := body.pop("note", None):
             marks["note"] = f"{note} {marks['note']}" if "note" in marks else note
@@ -152,8 +155,16 @@ def _ready_object(value: Mapping[Any, Any], how: _Writing, depth: int) -> JsonOb
             continue
         ready = change(item) if type(item) is str else _ready(item, how, depth)
         if ready is not None:
-            made[change(str(key))] = ready
+            made[_name(str(key))] = ready
     return made
+
+
+def _name(key: str) -> str:
+    """Of a field. Most are ours, the same few in all rows."""
+    return _short_name(key) if len(key) <= _SHORT else clean_text(key)
+
+
+_short_name: Final = lru_cache(1024)(clean_text)
 
 
 def _made(rows: Rows[Any], how: _Writing, *, full: bool) -> Iterator[_MadeRow]:
@@ -170,23 +181,24 @@ def _made(rows: Rows[Any], how: _Writing, *, full: bool) -> Iterator[_MadeRow]:
 
 
 def _within(outcome: Outcome, room: int, zone: tzinfo | None, *, pageable: bool) -> tuple[JsonObject, bool]:
-    """The body with as many whole rows as there is room for, at least one; whether rows were left out, and then where
-    to go on. Rows that are left out are not made."""
+    """The body with as many whole rows as there is room for, at least one, and where to go on if rows were left out;
+    whether nothing was left out and all of it fits. Rows that are left out are not made."""
     how = _Writing(clean_text if outcome.untrusted else encodable, zone)
     body: JsonObject = {"code": "SUCCESS", "message": encodable(outcome.message)} | _failed(outcome)
     results, name = outcome.results, outcome.rows
     listed = results.get(name) if name and isinstance(results, dict) else None
     rows = Rows(listed, lambda row: row) if isinstance(listed, list) else listed
     if not isinstance(rows, Rows) or name is None or not isinstance(results, dict):
-        results = _ready(results, how)
-        return body | _present(results=results, next_cursor=outcome.next_cursor), False
+        body |= _present(results=_ready(results, how), next_cursor=outcome.next_cursor)
+        return body, len(encoded(body)) <= room
     others = _ready({key: [] if key == name else value for key, value in results.items()}, how)
     whole = body | _present(results=others, next_cursor=outcome.next_cursor)
     total = len(rows.views)
     in_rows = how if outcome.full else replace(how, precision="minutes")
     kept, complete = _filled(_made(rows, in_rows, full=outcome.full), room - len(encoded(whole)) + 1, total)
     if complete:
-        return whole | {"results": _listed(others, name, kept, full=outcome.full)}, False
+        whole["results"] = _listed(others, name, kept, full=outcome.full)
+        return whole, total > 1 or len(encoded(whole)) <= room
     # The frame is measured with the longest numbers it can come to hold.
     frame = whole | _where_to_go_on(
         outcome, total, total, max(outcome.cursors, key=len, default=None), pageable=pageable
@@ -196,7 +208,7 @@ def _within(outcome: Outcome, room: int, zone: tzinfo | None, *, pageable: bool)
         kept.pop()
     whole["results"] = _listed(others, name, kept, full=outcome.full)
     cursor = outcome.cursors[len(kept) - 1] if outcome.cursors else None
-    return whole | _where_to_go_on(outcome, len(kept), total, cursor, pageable=pageable), True
+    return whole | _where_to_go_on(outcome, len(kept), total, cursor, pageable=pageable), False
 
 
 def _listed(others: JsonObject, name: str, kept: Sequence[_MadeRow], *, full: bool) -> JsonObject:

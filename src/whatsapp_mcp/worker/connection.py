@@ -7,18 +7,18 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
-import anyio
 import anyio.to_thread
 
 from whatsapp_mcp.buckets import prefix_from
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import SessionTimeout, WhatsAppMcpError
-from whatsapp_mcp.media.received.opening import received_media
+from whatsapp_mcp.media.received.opening import received_media, shared_files
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe import lines as p
 from whatsapp_mcp.pipe.account import SyncContacts
@@ -107,7 +107,7 @@ class WhatsAppConnection:
         self._hello = hello
         self._tell = tell
         self._loop = asyncio.get_running_loop()
-        self._limiter = anyio.CapacityLimiter(CALLS_AT_ONCE)
+        self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, "call")
         self._was_connected = False
         self._disconnected = False
         self._keys = whereabouts_of(hello.keys)
@@ -137,9 +137,10 @@ class WhatsAppConnection:
             lambda: self._in_loop(self._departures.look),
             self._settled,
             policy=hello.policy,
+            shared=shared_files(prefix_from(hello.bucket), whereabouts_of(hello.store)) if hello.bucket else None,
         )
         self._deferring = messages.deferring
-        self._departures = Departures(self._deferring, store, self._limiter, stay=int(hello.schedule_stay * 3_600_000))
+        self._departures = Departures(self._deferring, store, self._threads, stay=int(hello.schedule_stay * 3_600_000))
         self._commands = Dispatch(
             AccountHandlers(self._account, store),
             messages,
@@ -198,8 +199,8 @@ class WhatsAppConnection:
     async def run(self, command: Command[R], timeout: float) -> R:
         """The thread of a call that timed out goes on until whatsmeow gives up (75 s); it keeps its place till then."""
         try:
-            with anyio.fail_after(timeout):
-                return await self._commands.run(command, self._limiter)
+            async with asyncio.timeout(timeout):
+                return await self._commands.run(command, self._threads)
         except TimeoutError:
             raise SessionTimeout(f"WhatsApp did not answer within {timeout:g} seconds") from None
 

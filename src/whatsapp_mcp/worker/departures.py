@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.pipe.codec import Moving
@@ -38,7 +39,7 @@ class Departures:
         self,
         deferring: Deferring,
         store: StoreThread,
-        limiter: CapacityLimiter,
+        threads: Executor,
         *,
         stay: int = 24 * 3_600_000,
         now: Callable[[], int] = now_ms,
@@ -46,14 +47,14 @@ class Departures:
     ) -> None:
         """
         Args:
-            limiter: of the threads in which messages are sent.
+            threads: in which messages are sent.
             stay: milliseconds; only what is due within them is expected to leave here.
             now: milliseconds since 1970.
             pause: waits for so many seconds.
         """
         self._deferring = deferring
         self._store = store
-        self._limiter = limiter
+        self._threads = threads
         self._stay = stay
         self._now = now
         self._pause = pause
@@ -176,9 +177,7 @@ class Departures:
 
     async def _leave(self, one: Due) -> None:
         try:
-            left = await to_thread.run_sync(
-                self._deferring.leave, one.id, abandon_on_cancel=True, limiter=self._limiter
-            )
+            left = await asyncio.get_running_loop().run_in_executor(self._threads, self._deferring.leave, one.id)
         except Exception:
             logger.exception("a held message could not be sent")
             left = False

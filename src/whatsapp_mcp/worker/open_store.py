@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class OpenStore:
-    """Collects changes and commits them together; tells the server of each commit."""
+    """Collects changes and commits them together; tells the server what was committed when it is told to."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class OpenStore:
         Args:
             where: a file, or a schema in PostgreSQL.
             journal: what has come for this store.
-            tell: is given what the server has to know: the newest arrival after each commit; the end, when the store
+            tell: is given what the server has to know: the newest arrival that was committed; the end, when the store
                 cannot be written any more, or soon could not be.
         """
         self._where = where
@@ -48,6 +48,7 @@ class OpenStore:
         self._tell = tell
         self._open_writer = open_writer
         self._collected: list[Change] = []
+        self._news: Stored | None = None
         self._failed = False
         self.writer = open_writer(where)
 
@@ -141,7 +142,19 @@ class OpenStore:
         arrival = self.writer.apply(changes)
         while due := self.writer.sealed_due():
             arrival = self._settle(due)
-        self._tell(Stored(newest_arrival=arrival))
+        self._news = Stored(newest_arrival=arrival)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something was committed that the server has not been told of."""
+        return self._news is not None
+
+    def announce(self) -> None:
+        """Tell the server what was committed, and end if nothing more should be taken, for want of space."""
+        if self._news is None:
+            return
+        news, self._news = self._news, None
+        self._tell(news)
         try:
             self._database.check_space()
         except StoreError as error:

@@ -58,7 +58,7 @@ class Sends:
             return self._record(chat, message, own, self._account.send(chat, message))
         raw = message.SerializeToString()
         with self.alone(key.key):
-            stood = self._store.run_now(lambda writer: writer.claim_send(key.key, key.fingerprint, raw, key.kept))
+            stood = self._store.at_once(lambda writer: writer.claim_send(key.key, key.fingerprint, raw, key.kept))
             if stood is not None:
                 return self._known(key, stood)
             try:
@@ -66,7 +66,7 @@ class Sends:
             except OutcomeUnknown:
                 raise
             except WhatsAppMcpError:
-                self._store.run_now(lambda writer: writer.release_send(key.key))
+                self._store.at_once(lambda writer: writer.release_send(key.key))
                 raise
             return self._record(chat, message, own, sent, key)
 

@@ -30,6 +30,8 @@ MAX_BATCH: Final = 500
 RECEIPTS_WAIT: Final = 0.01
 """Seconds for which receipts wait for more of them: several people and devices confirm the same message, and one commit
 for all of them is enough."""
+NEWS_WAIT: Final = 0.001
+"""Seconds for which it is not told what somebody waited for: who did is answered first, and much comes at once."""
 MOST_COLLECTED: Final = 5_000
 """Changes after which is committed whatever waits: one event of a history has thousands."""
 
@@ -95,6 +97,7 @@ class StoreThread:
                 read = 0
         self._store.commit_collected()
         self._journal.stored(read)
+        self._store.announce()
         return len(pending)
 
     def start(self) -> None:
@@ -128,6 +131,11 @@ class StoreThread:
         """Do something with the store and wait for it. Raises what ``work`` raises."""
         return self.run(work).result(COMMAND_WAIT)
 
+    def at_once(self, work: Callable[[StoreWriter], T]) -> T:
+        """Do something with the store in the calling thread, to which what waits here does not matter; only what is
+        being committed is waited for."""
+        return work(self._store.writer)
+
     def apply(self, changes: Sequence[Change]) -> Future[None]:
         """Store changes that did not come as an event (a message of ours)."""
         future: Future[None] = Future()
@@ -149,9 +157,10 @@ class StoreThread:
         until = 0.0
         while True:
             try:
-                item = self._queue.get(timeout=max(0.0, until - time.monotonic()) if events else None)
+                item = self._queue.get(timeout=self._patience(until if events else None))
             except queue.Empty:  # nothing else waits: commit what came
                 self._store_events(events)
+                self._store.announce()
                 events = []
                 continue
             if isinstance(item, _Event):
@@ -168,10 +177,18 @@ class StoreThread:
                 item.run(self._store.writer)
             elif item is None:
                 break
+        self._store.announce()
         self._store.close()
         self._journal.close()
 
+    def _patience(self, until: float | None) -> float | None:
+        """Seconds to wait for something more; ``until`` is when the events that are here are to be committed."""
+        if until is not None:
+            return max(0.0, until - time.monotonic())
+        return NEWS_WAIT if self._store.has_news else None
+
     def _store_events(self, events: list[_Event], changes: _Changes | None = None) -> None:
+        self._store.announce()  # what was committed before
         noted = 0
         for event in events:
             self._read(event.code, event.payload)

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from tests.unit.operations.bench import BadArguments, Bench
-from tests.unit.operations.fakes import ANA, BO, NOW, TEAM
+from tests.unit.operations.fakes import ANA, ANA_LID, BO, NOW, TEAM
 from whatsapp_mcp.errors import NotFound, ReachoutTimelock, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.outgoing import ContactOut, LinkOut, LocationOut, PollOut, SendOptions, TextOut
+from whatsapp_mcp.operations import addressee
+from whatsapp_mcp.operations.services import Services
+from whatsapp_mcp.operations.targets import resolve
 from whatsapp_mcp.pipe.account import SetPresence
 from whatsapp_mcp.pipe.messages import SendMessage, SetChatPresence
 
@@ -55,6 +58,22 @@ async def test_the_timer_of_the_chat_applies(bench: Bench) -> None:
     assert bench.session.last(SendMessage).options.expiration == 604800
     await bench.run("sendMessage", **MESSAGE, duration=0)
     assert bench.session.last(SendMessage).options.expiration == 0, "unless the caller says otherwise"
+
+
+async def test_who_is_sent_to_is_looked_for_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.people()
+    looked_for: list[str] = []
+
+    async def noted(services: Services, text: str, *, field: str = "phone") -> Jid:
+        looked_for.append(text)
+        return await resolve(services, text, field=field)
+
+    monkeypatch.setattr(addressee, "resolve", noted)
+    for name in ("Ana", "Team", str(ANA_LID)):
+        await bench.run("sendMessage", phone=name, message="hello")
+    assert looked_for == ["Ana", "Team", str(ANA_LID)]
+    chats = [command.chat for command in bench.session.commands if isinstance(command, SendMessage)]
+    assert chats == [ANA, TEAM, ANA]
 
 
 async def test_reply_to_what_is_not_in_the_chat(bench: Bench) -> None:

@@ -84,6 +84,7 @@ def test_facts_stay_when_a_change_does_not_name_them(store: Store) -> None:
     assert (chat.name, chat.ephemeral_expiration, chat.archived, chat.pinned) == ("Family", 86400, False, True)
     assert names(store, archived=True) == []
     assert names(store, archived=False) == ["Family"]
+    assert (store.reader.expiration(GROUP), store.reader.expiration(ANA)) == (86400, 0)
 
 
 def test_a_receipt_or_reaction_alone_makes_no_chat(store: Store) -> None:

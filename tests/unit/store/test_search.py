@@ -15,7 +15,7 @@ from whatsapp_mcp.models.app_state import MessageDeletedForMe
 from whatsapp_mcp.models.changes import IdentityLearned
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.delivery import ReceiptKind
-from whatsapp_mcp.store.read.listing import COUNTED
+from whatsapp_mcp.store.read.listing import COUNTED, FREQUENT, RANKED
 from whatsapp_mcp.store.search.query import Query
 from whatsapp_mcp.store.write.writer import StoreWriter
 
@@ -224,7 +224,7 @@ def test_beginnings_of_words(store: Store) -> None:
 
 
 def test_a_frequent_word_is_meant_as_it_stands(store: Store) -> None:
-    store.apply([message(f"M{i}", i, "tea for two") for i in range(COUNTED - 1)])
+    store.apply([message(f"M{i}", i, "tea for two") for i in range(FREQUENT - 1)])
     store.apply([message("T", 5000, "a team"), message("R", 5001, "rare teapots")])
     assert [row.id for row in store.reader.search("tea", limit=2, offset=0).rows] == ["R", "T"]
     store.apply([message("L", 4000, "the last tea")])
@@ -288,6 +288,14 @@ def test_a_frequent_search_is_not_counted_to_the_end(store: Store) -> None:
     assert (half.total, half.total_is_more) == (COUNTED // 2 + 25, False)
     exact = store.reader.search(f"tea -{COUNTED + 49}", limit=1, offset=0, start=at(50))
     assert (exact.total, exact.total_is_more) == (COUNTED - 1, False)
+
+
+def test_of_a_frequent_search_the_newest_are_ranked(store: Store) -> None:
+    texts = ["tea", "a tea", "tea", *["some tea"] * (RANKED - 1)]
+    store.apply([message(f"M{i}", i, text) for i, text in enumerate(texts)])
+    page = store.reader.search("tea", limit=2, offset=0, by_relevance=True)
+    assert (page.total, page.total_is_more, page.more) == (RANKED, True, True)
+    assert [row.id for row in page.rows] == ["M2", f"M{RANKED + 1}"]
 
 
 @pytest.mark.parametrize("how", ["everywhere", "in the chat", "all of the chat"])
@@ -354,7 +362,7 @@ def test_by_relevance(store: Store) -> None:
 
 
 def test_only_rare_words_are_taken_as_beginnings(store: Store) -> None:
-    store.apply([message(f"M{i}", i, "meet", chat=BORIS) for i in range(COUNTED)])
+    store.apply([message(f"M{i}", i, "meet", chat=BORIS) for i in range(FREQUENT)])
     store.apply([message("A1", 1, "the meeting on monday")])
     assert ids(store, "meet", chat=ANA) == [], "a frequent word is meant as it stands"
     assert ids(store, "meet*", chat=ANA) == ids(store, "meeti", chat=ANA) == ids(store, "mond", chat=ANA) == ["A1"]

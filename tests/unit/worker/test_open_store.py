@@ -59,6 +59,8 @@ def test_one_message_that_cannot_be_stored(tmp_path: Path) -> None:
     store = opened(tmp_path, told, "17", "31")
     store.collect(message(str(number)) for number in range(50))
     assert store.flush()
+    assert told == []
+    store.announce()
     store.close()
     reader = StoreReader(tmp_path / "messages.db")
     texts = {number: reader.message(f"A{number}") for number in range(50)}

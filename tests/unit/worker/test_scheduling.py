@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from anyio import CapacityLimiter
 
 from tests.unit.waiting import WAIT, soon
 from tests.unit.whatsapp.received import ANA, ANA_LID, TEAM
@@ -172,7 +172,9 @@ async def test_late_ones_leave_within_their_bound(account: Account, minutes: int
     async def briefly(_seconds: float) -> None:
         await asyncio.sleep(0.01)
 
-    departures = Departures(session.messages.deferring, session.thread, CapacityLimiter(4), now=now_ms, pause=briefly)
+    departures = Departures(
+        session.messages.deferring, session.thread, ThreadPoolExecutor(4), now=now_ms, pause=briefly
+    )
     task = asyncio.create_task(departures.run())
     departures.connection_is(up=True)
     await soon(lambda: str(state(session, held)) == expected)
@@ -186,7 +188,7 @@ async def test_late_ones_leave_within_their_bound(account: Account, minutes: int
 async def test_a_process_stays_for_what_is_due_soon(account: Account, hours: int, stays: bool) -> None:
     session: Any = account.session
     account.schedule(due=now_ms() + hours * HOUR)
-    departures = Departures(session.messages.deferring, session.thread, CapacityLimiter(4), stay=12 * HOUR)
+    departures = Departures(session.messages.deferring, session.thread, ThreadPoolExecutor(4), stay=12 * HOUR)
     task = asyncio.create_task(departures.run())
     await soon(lambda: departures._known)
     assert departures.are_expected is stays
@@ -248,7 +250,7 @@ async def test_others_of_the_chat_need_not_wait_for_the_answer(account: Account)
     async def briefly(_seconds: float) -> None:
         await asyncio.sleep(0.01)
 
-    departures = Departures(session.messages.deferring, session.thread, CapacityLimiter(4), pause=briefly)
+    departures = Departures(session.messages.deferring, session.thread, ThreadPoolExecutor(4), pause=briefly)
     task = asyncio.create_task(departures.run())
     departures.connection_is(up=True)
     await soon(lambda: state(session, other) is DeferredState.SENT)

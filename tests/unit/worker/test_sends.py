@@ -20,6 +20,7 @@ from whatsapp_mcp.models.outgoing import SentMessage, TextOut
 from whatsapp_mcp.models.session import HandedOver
 from whatsapp_mcp.pipe.messages import ConfirmSend, ForwardMessage, MessageRef, SendKey, SendMessage
 from whatsapp_mcp.store.records import KeyedSend
+from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whatsapp.compose import give_secret
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
@@ -97,6 +98,24 @@ def test_the_key_is_claimed_before_anything_is_sent(session: Session) -> None:
     assert finished is not None
     assert finished.started_at >= claimed.started_at
     assert (finished.result, finished.message) == (SENT.model_dump_json(exclude={"repeated"}), None)
+
+
+def test_the_claim_waits_for_nothing_that_waits_to_be_stored(session: Session) -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    def hold(_writer: StoreWriter) -> None:
+        inside.set()
+        assert go_on.wait(WAIT)
+
+    busy = session.thread.run(hold)
+    assert inside.wait(WAIT)
+    with ThreadPoolExecutor() as pool:
+        sent = pool.submit(send, session)
+        wait_until(lambda: how_often(session) == 1)
+        assert not sent.done(), "it is not told before it is stored"
+        go_on.set()
+        assert sent.result(WAIT) == SENT
+    busy.result(WAIT)
 
 
 def test_forwarding_counts_too(session: Session) -> None:

@@ -175,6 +175,30 @@ def test_changes_of_ours_are_committed_with_the_events_before_them(bench: Bench)
     assert bench.writer.commits == [["held"], ["a", "b", "ours"]]
 
 
+def test_who_waits_for_a_change_is_answered_before_it_is_announced(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_thread, "NEWS_WAIT", 1e6)
+    result(bench.thread.apply([named("ours")]))
+    assert bench.announced.empty()
+    result(bench.thread.apply([named("too")]))
+    assert bench.announced.get(timeout=WAIT) == 1, "at the latest when something more is stored"
+
+
+def test_what_somebody_waited_for_is_announced_by_itself(bench: Bench) -> None:
+    result(bench.thread.apply([named("ours")]))
+    assert bench.announced.get(timeout=WAIT) == 1
+
+
+def test_what_was_not_announced_is_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_thread, "NEWS_WAIT", 1e6)
+    bench = Bench(tmp_path)
+    bench.thread.start()
+    result(bench.thread.apply([named("ours")]))
+    assert bench.thread.close(WAIT)
+    assert bench.announced.get_nowait() == 1
+
+
 def test_changes_of_ours_that_cannot_be_stored_cost_the_events_before_them_nothing(bench: Bench) -> None:
     bench.hold()
     bench.events("a", "b")

@@ -19,11 +19,13 @@ from whatsapp_mcp.models.views import Chat, Message
 from whatsapp_mcp.store.database import Row, StoreConnection
 from whatsapp_mcp.store.read.annotations import known_as
 from whatsapp_mcp.store.read.cursors import decode_cursor, encode_cursor
-from whatsapp_mcp.store.read.listing import COUNTED, by_arrival
+from whatsapp_mcp.store.read.listing import by_arrival
 from whatsapp_mcp.store.read.views import CHATS, chats_view
 from whatsapp_mcp.store.records import Asked, CaughtUp, ChatNews, Stretch, Wrote
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, place_floor, stored_jid
 
+COUNTED: Final = 1000
+"""Messages of a chat that are counted at most."""
 EXAMINED: Final = 60
 """Messages of a chat that are looked at one by one, the newest."""
 LINES: Final = 60

@@ -20,9 +20,13 @@ from whatsapp_mcp.store.search.query import Filters, Query, Term
 from whatsapp_mcp.store.search.span import Span
 from whatsapp_mcp.store.search.tables import FoundPlaces
 
-COUNTED: Final = 1000
-"""Hits of a search that are counted, and ranked, at most: to go through all hits of a frequent word takes long. A word
-with as many is frequent."""
+COUNTED: Final = 250
+"""Hits of a search that are counted at most: each costs as much as one that is shown, and ten times as much where words
+that are frequent by themselves are seldom together."""
+RANKED: Final = 1000
+"""Hits that are ranked, and so counted, at most: the newest ones."""
+FREQUENT: Final = 1000
+"""A word that so many messages have is frequent."""
 RARE: Final = 0.1
 """Share of the messages."""
 
@@ -122,14 +126,15 @@ def found(
     before = _place(part.cursor)
     filters = scoped(connection, filters)
     as_typed = query
-    query, places = widened(connection, query, filters, span)
-    total, more = min(len(places.newest), COUNTED), len(places.newest) > COUNTED
+    most = RANKED if by_relevance else COUNTED
+    query, places = widened(connection, query, filters, span, most)
+    total, more = min(len(places.newest), most), len(places.newest) > most
     if total == 0 or part.limit <= 0:
         return Page((), total, total_is_more=more)
     if by_relevance:
         better = [one for one in (query.side_by_side(), as_typed if as_typed != query else None) if one is not None]
-        best_first = [set(hits(connection, one, filters, span).newest) for one in better]
-        ranked = _ranked(connection, places.newest[:COUNTED], best_first)
+        best_first = [set(hits(connection, one, filters, span, most).newest) for one in better]
+        ranked = _ranked(connection, places.newest[:most], best_first)
         shown = ranked[part.offset : part.offset + part.limit + 1]
         page = _page(connection, shown, part.limit, total, total_is_more=more)
         return replace(page, cursors=())
@@ -142,16 +147,18 @@ def found(
     return _page(connection, shown, part.limit, total, total_is_more=more)
 
 
-def widened(connection: StoreConnection, query: Query, filters: Filters, span: Span) -> tuple[Query, Hits]:
-    """What is searched for in the end, and its hits."""
+def widened(
+    connection: StoreConnection, query: Query, filters: Filters, span: Span, most: int = COUNTED
+) -> tuple[Query, Hits]:
+    """What is searched for in the end, and its hits, at most one more than ``most``."""
 
     def is_rare(term: Term) -> bool:
         return _is_rare(connection, term)
 
     wider = query.with_beginnings(lambda term: term.is_long_word and is_rare(term)) or query
-    places = hits(connection, wider, filters, span)
+    places = hits(connection, wider, filters, span, most)
     if not places.newest and (widest := wider.with_beginnings(is_rare)):
-        wider, places = widest, hits(connection, widest, filters, span)
+        wider, places = widest, hits(connection, widest, filters, span, most)
     return wider, places
 
 
@@ -159,13 +166,13 @@ class Hits(NamedTuple):
     source: FoundPlaces | None
     """None: nothing can be found."""
     newest: list[int]
-    """Places, one more than ``COUNTED`` where there are more."""
+    """Places, one more than was asked for where there are more."""
 
 
-def hits(connection: StoreConnection, query: Query, filters: Filters, span: Span) -> Hits:
-    """What has exactly these words; ``filters`` are ``scoped``."""
+def hits(connection: StoreConnection, query: Query, filters: Filters, span: Span, most: int = COUNTED) -> Hits:
+    """What has exactly these words, at most one more than ``most``; ``filters`` are ``scoped``."""
     source = search_tables(connection).matching(connection, query, filters, span)
-    return Hits(source, source.places(connection, COUNTED + 1) if source is not None else [])
+    return Hits(source, source.places(connection, most + 1) if source is not None else [])
 
 
 def own_is_rare(connection: StoreConnection) -> bool:
@@ -182,8 +189,8 @@ def scoped(connection: StoreConnection, filters: Filters) -> Filters:
 def _is_rare(connection: StoreConnection, term: Term) -> bool:
     """A frequent word is meant as it stands; to look for all that begins like it takes long, too."""
     asked = Query(((term,),), (), is_blank=False)
-    counted = search_tables(connection).count_matching(connection, asked, scoped(connection, Filters()), COUNTED)
-    return counted is None or counted < COUNTED
+    counted = search_tables(connection).count_matching(connection, asked, scoped(connection, Filters()), FREQUENT)
+    return counted is None or counted < FREQUENT
 
 
 def _ranked(connection: StoreConnection, places: Sequence[int], best_first: Sequence[Collection[int]]) -> list[int]:

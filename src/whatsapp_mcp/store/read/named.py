@@ -61,15 +61,18 @@ class NamedPeople:
 
 def written_to(text: str | None) -> Iterator[Jid]:
     """Addresses that may stand behind the mentions in a text for which nobody says whom it mentions (a quoted one)."""
-    for digits in dict.fromkeys(_MENTION.findall(text or "")):
+    if not text or "@" not in text:  # as in most
+        return
+    for digits in dict.fromkeys(_MENTION.findall(text)):
         yield from (Jid(digits, LID), Jid(digits, USER))
 
 
 def on_cards(extra: Mapping[str, object]) -> list[Jid]:
     """The WhatsApp accounts on the cards that a message shows."""
     cards = extra.get("vcards")
-    texts = [card for card in cards if isinstance(card, str)] if isinstance(cards, list) else []
-    found = [account for card in texts for account in _ACCOUNT.findall(card)]
+    if not isinstance(cards, list):  # as in most
+        return []
+    found = [account for card in cards if isinstance(card, str) for account in _ACCOUNT.findall(card)]
     return list(dict.fromkeys(Jid(number, USER) if number else Jid(lid, LID) for number, lid in found))[:CARDS]
 
 

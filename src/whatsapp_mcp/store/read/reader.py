@@ -129,6 +129,15 @@ class StoreReader:
             rows = connection.execute(f"{CHATS} WHERE chats.entity = ?", (entity,)).fetchall()
             return chats_view(connection, rows)[0] if rows else None
 
+    def expiration(self, chat: Jid) -> int:
+        """Seconds after which messages of a chat disappear; 0: they stay."""
+        with self._connections.snapshot() as connection:
+            entity = find_entity(connection, chat) if connection else None
+            if connection is None or entity is None:
+                return 0
+            row = connection.execute("SELECT ephemeral_expiration FROM chats WHERE entity = ?", (entity,)).fetchone()
+            return int(row["ephemeral_expiration"]) if row else 0
+
     def scheduled(self, since: int) -> tuple[DeferredSend, ...]:
         """Messages that are scheduled, and those of which it became clear after ``since`` what became of them, by the
         time for which they are. Milliseconds since 1970. Of chats that may be read."""
@@ -219,7 +228,7 @@ class StoreReader:
             links_only: only messages with a web address.
             start, end: both inclusive, by the second; without a time zone they are UTC.
             cursor: begin after the row that it belongs to; ``offset`` counts from there.
-            by_relevance: the best first, of the newest ``COUNTED``; no cursor then.
+            by_relevance: the best first, of the newest thousand; no cursor then.
 
         Raises:
             InvalidArgument: not a cursor of this list.
