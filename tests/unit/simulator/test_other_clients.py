@@ -73,6 +73,23 @@ async def test_every_dictionary_and_every_way_leads_to_a_login(
     assert (await ask(client, "w:p", "get")).get("type") == "result"
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("web.whatsapp.com:5222", 200),
+        ("web.whatsapp.com:80", 404),
+        ("mmg.whatsapp.net:5222", 404),
+        ("other.org:443", 404),
+    ],
+)
+async def test_the_chat_has_a_second_port(target: str, status: int, simulator: Simulator) -> None:
+    port = int(simulator.endpoint.proxy.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+    assert (await reader.readline()).startswith(f"HTTP/1.1 {status} ".encode())
+    writer.close()
+
+
 class Https:
     """One connection to the port without a proxy."""
 
