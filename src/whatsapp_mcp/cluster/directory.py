@@ -91,7 +91,9 @@ class Beat:
 
     draining: bool
     holds: Mapping[str, Hold]
-    """By account, of all that were ever held."""
+    """By account: of all that were ever held, or of those that this node has to do with."""
+    whole: bool
+    """Of all."""
     wanted: tuple[WantedAccount, ...]
     """What it was asked to start."""
     orphans: tuple[str, ...]
@@ -251,8 +253,16 @@ class Directory:
 
         await self._ask(ask)
 
-    async def beat(self, instance: str) -> Beat | None:
-        """Say that this node is alive; None: another process has its name now. Raises ClusterUnreachable."""
+    async def beat(self, instance: str, *, whole: bool = True) -> Beat | None:
+        """Say that this node is alive; None: another process has its name now.
+
+        Args:
+            whole: learn of all accounts; else of those that this node has, or had last, and of those whose holder does
+                not renew its hold: there may be thousands of others.
+
+        Raises:
+            ClusterUnreachable: the database does not answer.
+        """
 
         def ask(connection: Connection) -> Beat | None:
             row = connection.execute(
@@ -268,13 +278,16 @@ class Directory:
             ).fetchall()
             holders = connection.execute(
                 "SELECT account, node, held, extract(epoch FROM clock_timestamp() - heartbeat_at)::float8, epoch"
-                " FROM whatsapp_mcp.holders"
+                " FROM whatsapp_mcp.holders WHERE %s OR node = %s"
+                " OR (held AND heartbeat_at < clock_timestamp() - make_interval(secs => %s))",
+                (whole, self.node, FENCE - HEAD_START),
             ).fetchall()
             found = [(str(account), _hold(row)) for account, *row in holders]
             return Beat(
                 draining=bool(row[0]),
                 wanted=tuple(WantedAccount(str(row[0]), bool(row[1]), bool(row[2])) for row in wanted),
                 holds=dict(found),
+                whole=whole,
                 orphans=tuple(account for account, one in found if one.held and one.age >= FENCE - HEAD_START),
                 held=tuple(
                     account
