@@ -282,19 +282,8 @@ class Directory:
                 " OR (held AND heartbeat_at < clock_timestamp() - make_interval(secs => %s))",
                 (whole, self.node, FENCE - HEAD_START),
             ).fetchall()
-            found = [(str(account), _hold(row)) for account, *row in holders]
-            return Beat(
-                draining=bool(row[0]),
-                wanted=tuple(WantedAccount(str(row[0]), bool(row[1]), bool(row[2])) for row in wanted),
-                holds=dict(found),
-                whole=whole,
-                orphans=tuple(account for account, one in found if one.held and one.age >= FENCE - HEAD_START),
-                held=tuple(
-                    account
-                    for account, one in found
-                    if one.held and one.age < FENCE - HEAD_START and one.node == self.node
-                ),
-            )
+            known = {str(account): _hold(row) for account, *row in holders}
+            return _beat(self.node, known, wanted, draining=bool(row[0]), whole=whole)
 
         return await self._ask(ask)
 
@@ -394,6 +383,20 @@ def _node(row: Sequence[Any], accounts: Sequence[Any]) -> KnownNode:
 def _hold(row: Sequence[Any]) -> Hold:
     node, held, age, epoch = row
     return Hold(node, held, age, epoch)
+
+
+def _beat(
+    node: str, holds: Mapping[str, Hold], wanted: Sequence[Sequence[Any]], *, draining: bool, whole: bool
+) -> Beat:
+    late = frozenset(account for account, one in holds.items() if one.held and one.age >= FENCE - HEAD_START)
+    return Beat(
+        draining=draining,
+        wanted=tuple(WantedAccount(str(row[0]), bool(row[1]), bool(row[2])) for row in wanted),
+        holds=holds,
+        whole=whole,
+        orphans=tuple(account for account in holds if account in late),
+        held=tuple(account for account, one in holds.items() if one.held and one.node == node and account not in late),
+    )
 
 
 def _candidates(account: str) -> dict[str, object]:
