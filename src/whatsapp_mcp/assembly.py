@@ -328,6 +328,8 @@ class AccountServers:
         self._membership: Membership | None = None
         self._shared: set[str] = set()
         """Accounts that are known from the database, whether or not there is a folder."""
+        self._told: set[str] = set()
+        """Those of them that it named last: one that it names no more was removed."""
         self._preparing: set[asyncio.Task[None]] = set()
         self._paired: set[str] = set()
         """Accounts that another node wants a device to be linked to, here."""
@@ -403,7 +405,9 @@ class AccountServers:
 
     def know(self, accounts: Collection[str]) -> None:
         """All that the database has, whichever node holds them."""
+        self._shared -= self._told.difference(accounts)
         self._shared.update(accounts)
+        self._told = set(accounts)
 
     def start(self, account: str, *, pairing: bool) -> bool:
         """Have its session process started here; False when that cannot be."""

@@ -150,11 +150,16 @@ def connected(
     return connection
 
 
-def rename_schema(where: PostgresSchema, new: PostgresSchema) -> None:
+Also = Callable[["Connection[tuple[Any, ...]]"], None]
+"""Something in the same transaction, at its end."""
+
+
+def rename_schema(where: PostgresSchema, new: PostgresSchema, also: Also = lambda _: None) -> None:
     """With everything in it; nothing is done where there is none. Raises StoreError: ``new`` is taken, say."""
     with errors_of(where), connected(where) as connection:
         if connection.execute(_SCHEMA, (where.schema,)).fetchone() is not None:
             connection.execute(f'ALTER SCHEMA "{where.schema}" RENAME TO "{new.schema}"')
+        also(connection)
 
 
 def schema_exists(where: PostgresSchema) -> bool:
@@ -182,10 +187,11 @@ def put_schema(draft: PostgresSchema, where: PostgresSchema) -> None:
         connection.execute(f'ALTER SCHEMA "{draft.schema}" RENAME TO "{where.schema}"')
 
 
-def drop_schema(where: PostgresSchema) -> None:
+def drop_schema(where: PostgresSchema, also: Also = lambda _: None) -> None:
     """With everything in it. Raises StoreError."""
     with errors_of(where), connected(where) as connection:
         connection.execute(f'DROP SCHEMA IF EXISTS "{where.schema}" CASCADE')
+        also(connection)
 
 
 def check_reachable(where: PostgresSchema) -> None:

@@ -31,6 +31,11 @@ _WATCH: Final = 0.2
 """Seconds between two looks at the clock: what waits for longer would not notice that the computer slept."""
 
 
+_OURS: Final = "account = %s AND epoch = %s AND node = %s"
+"""The epochs of an account that was removed and is made again begin anew: one that was stopped all the while is known
+by its machine."""
+
+
 class HeldElsewhere(Exception):
     """Another session process holds the account."""
 
@@ -110,10 +115,17 @@ class Lease:
     def guard(self) -> str:
         """A statement at the beginning of a transaction that writes to the account: it finds a row if the account is
         ours, and then nobody takes it before the transaction ends."""
+        node = self._claim.node.replace("'", "''")
         return (
             f"SELECT 1 FROM whatsapp_mcp.holders WHERE account = '{self._claim.account}' AND epoch = {self.epoch}"
-            " FOR KEY SHARE"
+            f" AND node = '{node}' FOR KEY SHARE"
         )
+
+    def leave_off(self) -> None:
+        """Renew it no more: it is given back in a moment, and what is done until then can take its row away."""
+        self._ended.set()
+        with self._renewing:
+            pass
 
     def release(self) -> None:
         """Give it back, when nothing is done with the account any more: the next one can take it at once."""
@@ -123,8 +135,8 @@ class Lease:
                 with told(self._url):
                     connection = self._connection or connect(self._url)
                     connection.execute(
-                        "UPDATE whatsapp_mcp.holders SET held = false WHERE account = %s AND epoch = %s",
-                        (self._claim.account, self.epoch),
+                        f"UPDATE whatsapp_mcp.holders SET held = false WHERE {_OURS}",
+                        (self._claim.account, self.epoch, self._claim.node),
                     )
                     connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, self._claim.account))
                     connection.close()
@@ -162,9 +174,8 @@ class Lease:
             self._locked = _lock(self._connection, self._claim.account)
         began = boot_clock()
         renewed = self._connection.execute(
-            "UPDATE whatsapp_mcp.holders SET heartbeat_at = clock_timestamp()"
-            " WHERE account = %s AND epoch = %s AND held RETURNING 1",
-            (self._claim.account, self.epoch),
+            f"UPDATE whatsapp_mcp.holders SET heartbeat_at = clock_timestamp() WHERE {_OURS} AND held RETURNING 1",
+            (self._claim.account, self.epoch, self._claim.node),
         ).fetchone()
         if renewed is None:
             self._lose("another node has taken the account over")

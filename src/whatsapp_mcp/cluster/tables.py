@@ -69,6 +69,12 @@ def prepare(connection: Connection) -> str:
     return str(row[0])
 
 
+def forget_account(connection: Connection, account: str) -> None:
+    """Nobody has it, and nobody is to start it: it is not there any more."""
+    for table in ("holders", "wanted"):
+        connection.execute(f"DELETE FROM whatsapp_mcp.{table} WHERE account = %s".encode(), (account,))
+
+
 def one_at_a_time(connection: Connection) -> None:
     """Until the end of the transaction, nobody else does what begins with this."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))

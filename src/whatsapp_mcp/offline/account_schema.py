@@ -6,11 +6,17 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
 from whatsapp_mcp.errors import DataDirectoryInUse, StoreError
 from whatsapp_mcp.postgres import drop_schema, rename_schema
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.whereabouts import PostgresSchema
+
+if TYPE_CHECKING:
+    from whatsapp_mcp.cluster.database import Connection
+    from whatsapp_mcp.cluster.lease import Lease
 
 logger = logging.getLogger(__name__)
 
@@ -24,20 +30,28 @@ def give_schema(settings: Settings, new: Settings) -> None:
     """
     where, target = settings.store, new.store
     if isinstance(where, PostgresSchema) and isinstance(target, PostgresSchema):
-        with held(settings, where):
-            rename_schema(where, target)
+        with held(settings, where) as lease:
+            rename_schema(where, target, partial(forget, settings, lease))
 
 
 def remove_schema(settings: Settings) -> None:
     """Messages, keys and all else. Nothing is done without a database. Raises as ``give_schema``."""
     where = settings.store
     if isinstance(where, PostgresSchema):
-        with held(settings, where):
-            drop_schema(where)
+        with held(settings, where) as lease:
+            drop_schema(where, partial(forget, settings, lease))
+
+
+def forget(settings: Settings, lease: Lease, connection: Connection) -> None:
+    """That somebody held it."""
+    from whatsapp_mcp.cluster.tables import forget_account
+
+    lease.leave_off()
+    forget_account(connection, settings.account)
 
 
 @contextmanager
-def held(settings: Settings, where: PostgresSchema) -> Iterator[None]:
+def held(settings: Settings, where: PostgresSchema) -> Iterator[Lease]:
     """No node may hold the account inside. Should it be lost nevertheless, this process ends in time.
 
     Raises:
@@ -58,7 +72,7 @@ def held(settings: Settings, where: PostgresSchema) -> Iterator[None]:
         raise StoreError(str(error), next_step="Check that PostgreSQL runs; nothing was changed.") from error
     lease.keep(_lost)
     try:
-        yield
+        yield lease
     finally:
         lease.release()
 

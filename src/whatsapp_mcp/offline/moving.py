@@ -13,19 +13,20 @@ Between 2 and 3, which takes a moment, it can be used nowhere: servers refuse to
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
 from whatsapp_mcp.account_folder import check_path, make_folder, name_for_neonize
 from whatsapp_mcp.documents import read_document, write_document
 from whatsapp_mcp.errors import NotFound, SetupError, StoreError
-from whatsapp_mcp.offline.account_schema import held
+from whatsapp_mcp.offline.account_schema import forget, held
 from whatsapp_mcp.offline.accounts import lock_of_unused
+from whatsapp_mcp.offline.diagnosis.unfinished_move import BEGUN, Direction, direction_of, direction_text
 from whatsapp_mcp.offline.store_copy import copy_store
 from whatsapp_mcp.platform.files import open_shared, remove, remove_folder, sync
 from whatsapp_mcp.platform.files import replace as put_in_place
@@ -40,7 +41,6 @@ from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.waiting import waits_for
 from whatsapp_mcp.whereabouts import Place, PostgresSchema, StoredDocument, Whereabouts, draft_schema_name
 
-Direction = Literal["into-database", "out-of-database"]
 Step = Literal["copied", "marked", "keys removed", "in place", "cleared"]
 
 _NOTHING: Final = frozenset({"changed", "meta", "migrations", "policy_book", "whatsmeow_version"})
@@ -113,8 +113,11 @@ def move_account(settings: Settings, direction: Direction, done: Callable[[Step]
     make_folder(settings.account_dir)
     lock = lock_of_unused(move.files if direction == "into-database" else settings)
     try:
-        with held(settings, move.schema), _files_explained(settings):
-            return _move(move, done)
+        with held(settings, move.schema) as lease, _files_explained(settings):
+            moved = _move(move, done)
+            if direction == "out-of-database":
+                drop_schema(move.schema, partial(forget, settings, lease))
+            return moved
     finally:
         lock.release()
 
@@ -144,7 +147,7 @@ def _home_in(schema: PostgresSchema, files: Settings) -> _Home:
 
 
 def _move(move: _Move, done: Callable[[Step], None]) -> Moved:
-    marked = _mark(move)
+    marked = direction_of(move.settings)
     if marked is not None and marked != move.direction:
         raise SetupError(
             f"the account {move.settings.account!r} is on its way in the other direction",
@@ -158,7 +161,7 @@ def _move(move: _Move, done: Callable[[Step], None]) -> Moved:
         _discard_draft(move)
         messages = _copy(move)
         done("copied")
-        write_private(move.settings.moved_mark, json.dumps({"direction": move.direction}).encode())
+        write_private(move.settings.moved_mark, direction_text(move.direction))
         _sync_folder(move.settings.moving_dir)
         done("marked")
     remove_session(move.source.keys)
@@ -175,14 +178,6 @@ def _move(move: _Move, done: Callable[[Step], None]) -> Moved:
     linked = linked_device(move.target) is not None
     where = move.schema if move.direction == "into-database" else move.files.account_dir
     return Moved(move.settings.account, str(where), messages, linked, left)
-
-
-def _mark(move: _Move) -> Direction | None:
-    try:
-        found = json.loads(move.settings.moved_mark.read_bytes())["direction"]
-    except (FileNotFoundError, ValueError, KeyError):
-        return None
-    return "into-database" if found == "into-database" else "out-of-database"
 
 
 # -- 1: the copy -------------------------------------------------------------------------------------------------------
@@ -237,6 +232,7 @@ def _discard_draft(move: _Move) -> None:
     with suppress(FileNotFoundError):
         remove_folder(move.settings.moving_dir)
     make_folder(move.settings.moving_dir)
+    write_private(move.settings.moving_dir / BEGUN, direction_text(move.direction))
     make_folder(move.draft_files.account_dir)
 
 

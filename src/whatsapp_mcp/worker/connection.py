@@ -18,7 +18,7 @@ import anyio.to_thread
 from whatsapp_mcp.buckets import prefix_from
 from whatsapp_mcp.clock import now
 from whatsapp_mcp.errors import SessionTimeout, WhatsAppMcpError
-from whatsapp_mcp.media.received.opening import received_media
+from whatsapp_mcp.media.received.opening import received_media, shared_files
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.pipe import lines as p
 from whatsapp_mcp.pipe.account import SyncContacts
@@ -137,6 +137,7 @@ class WhatsAppConnection:
             lambda: self._in_loop(self._departures.look),
             self._settled,
             policy=hello.policy,
+            shared=shared_files(prefix_from(hello.bucket), whereabouts_of(hello.store)) if hello.bucket else None,
         )
         self._deferring = messages.deferring
         self._departures = Departures(self._deferring, store, self._threads, stay=int(hello.schedule_stay * 3_600_000))

@@ -6,11 +6,9 @@ Nothing here waits: :mod:`whatsapp_mcp.worker.departures` says when one is due.
 from __future__ import annotations
 
 import logging
-import os
 import secrets
-import shutil
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -30,12 +28,12 @@ from whatsapp_mcp.media import downloads
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.outgoing import MediaOut, SentMessage, TextOut
 from whatsapp_mcp.pipe import messages as p
-from whatsapp_mcp.private_files import ensure_private_folder
 from whatsapp_mcp.store.deferred import HELD, LATE, PENDING, PENDING_LATE, DeferredSends
 from whatsapp_mcp.store.records import NewDeferred
 from whatsapp_mcp.waiting import Wait, Waits, noted
 from whatsapp_mcp.worker.composing import Composer
 from whatsapp_mcp.worker.departure_check import DepartureCheck, NotNow
+from whatsapp_mcp.worker.held_files import HeldFiles
 from whatsapp_mcp.worker.sends import Sends
 from whatsapp_mcp.worker.store_thread import StoreThread
 
@@ -60,13 +58,13 @@ class Deferring:
         store: StoreThread,
         sends: Sends,
         composer: Composer,
-        files: Path,
+        files: HeldFiles,
         changed: Callable[[], None],
         check: DepartureCheck,
     ) -> None:
         """
         Args:
-            files: a folder of its own for the files of held messages.
+            files: of held messages.
             check: asks the policy about what was scheduled.
             changed: is called when another message is held, or one is not any more.
         """
@@ -114,10 +112,10 @@ class Deferring:
         try:
             stood = self._sends.hold(new, key)
         except BaseException:
-            self._discard([message_id])
+            self._files.discard([message_id])
             raise
         if stood is not None or self._with_held(lambda held: held.is_cancelled(message_id)):
-            self._discard([message_id])
+            self._files.discard([message_id])
             return stood or answer
         self._changed()
         return answer
@@ -140,7 +138,7 @@ class Deferring:
         if found is None:
             return None
         if found[0] is DeferredState.CANCELLED:
-            self._discard([message_id])
+            self._files.discard([message_id])
             self._changed()
         return found[0]
 
@@ -173,7 +171,7 @@ class Deferring:
             self._give_up(message_id, WhatsAppMcpError("the session hit an unexpected error"))
         finally:
             self._waits.pop(message_id, None)
-        self._discard([message_id])
+        self._files.discard([message_id])
         return True
 
     def expire(self) -> None:
@@ -181,25 +179,25 @@ class Deferring:
         expired = self._with_held(lambda held: held.expire())
         if expired:
             logger.warning("%d held messages were not sent: it was too late", len(expired))
-        self._discard(expired)
+        self._files.discard(expired)
 
     def recover(self) -> None:
         """What a process that was killed left: what it was sending may have been sent, and files of nobody."""
         self._with_held(lambda held: held.doubt())
-        held = {due.id for due in self._with_held(lambda held: held.waiting())}
-        with suppress(OSError):  # no file was ever held
-            self._discard(file.name for file in self._files.iterdir() if file.name not in held)
+        self._files.sweep({due.id for due in self._with_held(lambda held: held.waiting())})
 
     def forget(self) -> None:
         """The device is not linked any more: nothing leaves."""
         error = NotLoggedIn("the account was unlinked before the message left").to_wire()
-        self._discard(self._with_held(lambda held: held.give_all_up(error)))
+        self._files.discard(self._with_held(lambda held: held.give_all_up(error)))
 
     def _send(self, message_id: str) -> None:
         found = self._with_held(lambda held: held.command(message_id))
         if found is None:  # somebody stopped it
             return
         command = _COMMANDS.validate_json(found.command)
+        if isinstance(command, p.SendMessage) and isinstance(command.message, MediaOut):
+            command = _with_path(command, command.message, self._files.at_hand(message_id))
         with self._asked(message_id, command) if found.caller is not None else nullcontext():
             self._sends.leave(message_id, found.key, command.chat, self._composer.compose(command))
 
@@ -225,25 +223,10 @@ class Deferring:
         """Its file in a place that is ours: the one that it names goes when the caller is answered."""
         if isinstance(command, p.ForwardMessage) or not isinstance(command.message, MediaOut):
             return command
-        place = self._files / message_id
-        try:
-            ensure_private_folder(self._files)
-            _duplicate(command.message.path, place)
-        except OSError as error:
-            self._discard([message_id])
-            raise StoreError(
-                f"the file cannot be kept until the message leaves: {error.strerror}",
-                next_step="Free some space on the disk, or check the rights of the data directory.",
-            ) from error
-        return command.model_copy(update={"message": command.message.model_copy(update={"path": place})})
+        return _with_path(command, command.message, self._files.keep(message_id, command.message.path))
 
     def _with_held(self, work: Callable[[DeferredSends], T]) -> T:
         return self._store.run_now(lambda writer: writer.with_deferred(work))
-
-    def _discard(self, message_ids: Iterable[str]) -> None:
-        for message_id in message_ids:
-            with suppress(OSError):  # else the next process sweeps it
-                (self._files / message_id).unlink(missing_ok=True)
 
 
 def _lateness(schedule: p.Schedule) -> int:
@@ -256,9 +239,5 @@ def _id_for(command: Held) -> str:
     return told or (PENDING if command.pending else HELD) + secrets.token_hex(9).upper()
 
 
-def _duplicate(source: Path, place: Path) -> None:
-    """Without copying where the file system can: the source is a private copy already, which nobody changes."""
-    try:
-        os.link(source, place)
-    except OSError:
-        shutil.copyfile(source, place)
+def _with_path(command: p.SendMessage, message: MediaOut, path: Path) -> p.SendMessage:
+    return command.model_copy(update={"message": message.model_copy(update={"path": path})})

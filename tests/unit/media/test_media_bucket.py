@@ -62,6 +62,23 @@ def test_a_file_that_was_kept_is_found_read_and_removed(bucket: str, tmp_path: P
     assert media.find(which()) is None
 
 
+def test_files_of_messages_that_leave_later_lie_beside_those_that_came(bucket: str, tmp_path: Path) -> None:
+    media, file = of_account(bucket), fetched(tmp_path)
+    media.keep(fetched(tmp_path), which())
+    for name in ("HELD1", "HELD2"):
+        media.hold(name, file)
+    held = media.held("HELD1")
+    assert held is not None and media.held("HELD3") is None
+    held.copy_to(tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == PDF
+    assert media.held_names() == ["HELD1", "HELD2"]
+    assert extent_of(media, 10).files == 1, "they were not received, and are not removed for their age"
+    media.let_go(["HELD1", "HELDnone"])
+    assert media.held_names() == ["HELD2"]
+    media.remove_all()
+    assert media.held_names() == []
+
+
 def test_names_of_objects_hold_nothing_that_others_chose(bucket: str, s3_url: str, tmp_path: Path) -> None:
     of_account(bucket).keep(fetched(tmp_path), which(message_id="CALL-ME"))
     (name,) = object_names(s3_url, bucket)

@@ -26,6 +26,10 @@ from whatsapp_mcp.documents import read_document, write_document
 from whatsapp_mcp.errors import DataDirectoryInUse, NotFound, SetupError, StoreError
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.offline.accounts import add_account
+from whatsapp_mcp.offline.diagnosis.checks import Verdict
+from whatsapp_mcp.offline.diagnosis.report import take_status
+from whatsapp_mcp.offline.diagnosis.text import status_text
+from whatsapp_mcp.offline.diagnosis.unfinished_move import check_move
 from whatsapp_mcp.offline.moving import Moved, move_account
 from whatsapp_mcp.pipe.account_lock import AccountLock
 from whatsapp_mcp.policy.book_file import BookFile
@@ -266,6 +270,7 @@ def test_killed_after_a_step_it_is_in_one_place(here: Settings, there: Settings,
         source, target = there, here
     killed_after(there, direction, step)
     linked = [linked_device(source.keys) is not None, linked_device(target.keys) is not None]
+    check_told(there, direction, step)
     if step in ("copying", "copied", "marked"):
         assert linked == [True, False]
         assert contents(source) == before
@@ -284,8 +289,32 @@ def test_killed_after_a_step_it_is_in_one_place(here: Settings, there: Settings,
     assert contents(target) == before
     assert linked_device(source.keys) is None
     assert not there.moving_dir.exists()
+    assert take_status(there).move is None
+    assert check_move(there) is None
+    if direction == "out-of-database":
+        assert there.database is not None
+        with psycopg.connect(there.database.get_secret_value()) as connection:
+            found = connection.execute("SELECT 1 FROM whatsapp_mcp.holders WHERE account = %s", (ACCOUNT,))
+            assert found.fetchone() is None, "nobody holds in the database what is not there"
     with pytest.raises(NotFound):
         move_account(there, direction)
+
+
+def check_told(settings: Settings, direction: str, step: str) -> None:
+    """What `status` and `doctor` say of a move that was killed."""
+    status, check = take_status(settings), check_move(settings)
+    back = "out-of-database" if direction == "into-database" else "into-database"
+    assert status.move is not None and check is not None
+    assert (status.move.direction, status.move.usable) == (direction, step != "keys removed")
+    for told in (status_text(status), f"{check.message} {check.next_step}"):
+        words = " ".join(told.split())
+        assert f"`whatsapp-mcp accounts move {ACCOUNT} --{direction}` finishes it" in words
+        assert f"`whatsapp-mcp accounts move {ACCOUNT} --{back}` takes it back after that" in words
+    if step == "keys removed":
+        assert check.verdict is Verdict.PROBLEM and "can be used nowhere" in check.message
+        assert not status.well
+    else:
+        assert check.verdict is Verdict.WARNING
 
 
 def test_a_copy_is_not_used_when_the_keys_went_on_meanwhile(here: Settings, there: Settings) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,8 +16,9 @@ from tests.unit.waiting import WAIT, soon, wait_until
 from tests.unit.whatsapp.received import ANA, ANA_LID, TEAM
 from tests.unit.worker.test_handlers import Session, from_ana
 from whatsapp_mcp.clock import now_ms
-from whatsapp_mcp.errors import InvalidArgument, NotFound
+from whatsapp_mcp.errors import InvalidArgument, NotFound, StoreError
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.media.received.folder import FolderFile
 from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.outgoing import DocumentOut, SendOptions, SentMessage, TextOut
 from whatsapp_mcp.pipe.codec import Moving
@@ -30,7 +32,7 @@ from whatsapp_mcp.pipe.messages import (
     SendKey,
     SendMessage,
 )
-from whatsapp_mcp.store.deferred import LATE, PENDING_LATE
+from whatsapp_mcp.store.deferred import LATE, PENDING_LATE, DeferredSends
 from whatsapp_mcp.store.records import DeferredSend
 from whatsapp_mcp.waiting import noted
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
@@ -177,6 +179,95 @@ def test_its_file_is_kept_until_it_left(session: Session, tmp_path: Path) -> Non
     assert state(session, held) is DeferredState.SENT
     assert next(arguments[0] for name, arguments in session.client.calls if name == "Upload") == b"content"
     assert not kept.exists()
+
+
+# ---- when another machine goes on with the account -------------------------------------------------------------------
+
+
+class SharedFolder:
+    """As a bucket that every machine reads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+
+    def hold(self, name: str, file: Path) -> None:
+        (self.folder / name).write_bytes(file.read_bytes())
+
+    def held(self, name: str) -> FolderFile | None:
+        return FolderFile(self.folder / name) if (self.folder / name).exists() else None
+
+    def held_names(self) -> list[str]:
+        return [file.name for file in self.folder.iterdir()]
+
+    def let_go(self, names: Iterable[str]) -> None:
+        for name in names:
+            (self.folder / name).unlink(missing_ok=True)
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[tuple[SharedFolder, Session]]:
+    shared = SharedFolder(tmp_path / "shared")
+    session = Session(tmp_path, shared=shared)
+    session.will_send("S1", ANA_LID)
+    yield shared, session
+    assert session.thread.close(WAIT)
+
+
+def moves_to_another_machine(session: Session, folder: Path) -> None:
+    """Which has what is in the database, and no file."""
+    shutil.rmtree(folder / "media" / HELD_FILES)
+    session.messages.deferring.recover()
+
+
+def test_another_machine_sends_the_file_of_the_bucket(shared: tuple[SharedFolder, Session], tmp_path: Path) -> None:
+    bucket, session = shared
+    held = hold_file(session, tmp_path)
+    assert bucket.held_names() == [held.message_id]
+    moves_to_another_machine(session, tmp_path)
+    uploads(session)
+    assert leave(session, held)
+    assert state(session, held) is DeferredState.SENT
+    assert next(arguments[0] for name, arguments in session.client.calls if name == "Upload") == b"content"
+    assert bucket.held_names() == []
+    assert list((tmp_path / "media" / HELD_FILES).iterdir()) == []
+
+
+def test_what_nobody_sends_any_more_is_not_in_the_bucket(shared: tuple[SharedFolder, Session], tmp_path: Path) -> None:
+    bucket, session = shared
+    held, stopped = hold_file(session, tmp_path), hold_file(session, tmp_path)
+    session.run(CancelSend(message_id=stopped.message_id))
+    (bucket.folder / "HELDnobody").write_bytes(b"of a process that was killed")
+    session.messages.deferring.recover()
+    assert bucket.held_names() == [held.message_id]
+
+
+def test_a_file_that_cannot_be_put_into_the_bucket_is_not_held(
+    shared: tuple[SharedFolder, Session], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket, session = shared
+
+    def away(name: str, file: Path) -> None:
+        raise StoreError("the bucket cannot be reached")
+
+    monkeypatch.setattr(bucket, "hold", away)
+    with pytest.raises(StoreError, match="cannot be reached"):
+        hold_file(session, tmp_path)
+    assert session.messages.deferring._with_held(DeferredSends.waiting) == ()
+    assert list((tmp_path / "media" / HELD_FILES).iterdir()) == []
+
+
+def test_without_a_bucket_another_machine_says_that_the_file_is_not_there(session: Session, tmp_path: Path) -> None:
+    held = hold_file(session, tmp_path)
+    moves_to_another_machine(session, tmp_path)
+    uploads(session)
+    assert leave(session, held), "it does not wait for what never comes"
+    found = known(session, held)
+    assert (found.state, how_often(session)) == (DeferredState.FAILED, 0)
+    assert found.error is not None
+    assert found.error["code"] == "not_found"
+    assert "stayed on the machine that held the account" in found.error["message"]
+    assert "WHATSAPP_MCP_MEDIA" in found.error["next_step"]
 
 
 def uploads(session: Session) -> None:

@@ -25,6 +25,7 @@ from tests.unit.whatsapp.received import (
 from whatsapp_mcp.errors import NotFound, SessionTimeout, WhatsAppRefused
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media.received.folder import MediaFolder
+from whatsapp_mcp.media.received.place import SharedFiles
 from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.outgoing import PollOut, SendOptions, SentMessage, TextOut
 from whatsapp_mcp.models.views import Device, Message, NumberCheck, Person
@@ -100,7 +101,7 @@ class NoProcess:
 class Session:
     """A session process without the process."""
 
-    def __init__(self, folder: Path, policy: PolicyPlaces | None = None) -> None:
+    def __init__(self, folder: Path, policy: PolicyPlaces | None = None, *, shared: SharedFiles | None = None) -> None:
         path = folder / "messages.db"
         self.client = FakeClient()
         self.told: list[Notice] = []
@@ -112,7 +113,7 @@ class Session:
         account = Account(self.client)
         profiles = Profiles(self.client, account)
         self.messages = MessageHandlers(
-            account, self.thread, folder / "media", MediaFolder(folder / "media"), policy=policy
+            account, self.thread, folder / "media", MediaFolder(folder / "media"), policy=policy, shared=shared
         )
         self.handlers = Dispatch(
             AccountHandlers(account, self.thread),

@@ -44,6 +44,8 @@ _AT_ONCE: Final = 1000
 """Objects that one request deletes."""
 _NAME: Final = 40
 """Hex digits."""
+_HELD: Final = f"{downloads.HELD}/"
+"""Before the names of what leaves later, which was not received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,28 @@ class MediaBucket:
             return BucketFile(name, obstore.head(self.store, name)["size"], sha256, self)
 
     def keep(self, fetched: Path, which: DownloadedFile) -> BucketFile:
-        name, size = _name(which), fetched.stat().st_size
+        name = _name(which)
+        return BucketFile(name, self._put(name, fetched), which.sha256, self)
+
+    def hold(self, name: str, file: Path) -> None:
+        self._put(f"{_HELD}{name}", file)
+
+    def held(self, name: str) -> BucketFile | None:
+        try:
+            return self.named(f"{_HELD}{name}")
+        except NotThere:
+            return None
+
+    def held_names(self) -> list[str]:
+        paths = (one["path"] for chunk in self._chunks(_HELD.rstrip("/")) for one in chunk)
+        return [path.removeprefix(_HELD) for path in paths]
+
+    def let_go(self, names: Iterable[str]) -> None:
+        self._delete(self._hurried, [f"{_HELD}{name}" for name in names])
+
+    def _put(self, name: str, fetched: Path) -> int:
+        """Bytes of it."""
+        size = fetched.stat().st_size
         attributes: Attributes = {
             "Content-Type": sniffing.sniff(fetched).mimetype,
             # Whoever opens its address gets a file, and no page on the store's site.
@@ -180,7 +203,7 @@ class MediaBucket:
                 writer.write(piece)
                 wait.done = file.tell()
             writer.flush()
-        return BucketFile(name, size, which.sha256, self)
+        return size
 
     def remove(self, files: Iterable[DownloadedFile]) -> None:
         """In a hurry: the store thread waits for it."""
@@ -188,7 +211,8 @@ class MediaBucket:
 
     def listed(self) -> Iterator[ListedFile]:
         for chunk in self._chunks():
-            yield from (ListedFile(one["path"], one["size"], one["last_modified"].timestamp()) for one in chunk)
+            received = (one for one in chunk if not one["path"].startswith(_HELD))
+            yield from (ListedFile(one["path"], one["size"], one["last_modified"].timestamp()) for one in received)
 
     def remove_all(self) -> None:
         for chunk in self._chunks():
@@ -202,8 +226,8 @@ class MediaBucket:
                 with told(self.where, "copied"):
                     obstore.copy(whole, f"{self.where.prefix}/{one['path']}", f"{other.prefix}/{one['path']}")
 
-    def _chunks(self) -> Iterator[list[ObjectMeta]]:
-        listing = obstore.list(self.store, chunk_size=_AT_ONCE)
+    def _chunks(self, below: str | None = None) -> Iterator[list[ObjectMeta]]:
+        listing = obstore.list(self.store, below, chunk_size=_AT_ONCE)
         while True:
             with told(self.where, "listed"):
                 chunk = next(listing, None)

@@ -9,7 +9,8 @@ from whatsapp_mcp.buckets import SCHEME, BucketPrefix, prefix_from
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.extras import S3
 from whatsapp_mcp.media.received.folder import FolderFile, MediaFolder
-from whatsapp_mcp.media.received.place import ReceivedFile, ReceivedMedia
+from whatsapp_mcp.media.received.place import ReceivedFile, ReceivedMedia, SharedFiles
+from whatsapp_mcp.whereabouts import Whereabouts
 
 
 @cache
@@ -30,6 +31,18 @@ def received_media(where: Path | BucketPrefix) -> ReceivedMedia:
     from whatsapp_mcp.media.received.bucket import MediaBucket  # with its library, which few have
 
     return MediaBucket.at(where)
+
+
+def shared_files(where: BucketPrefix, store: Whereabouts) -> SharedFiles | None:
+    """Where files of held messages lie for whichever machine holds the account then; None: there is but this one.
+    Raises SetupError as `received_media`."""
+    if isinstance(store, Path):
+        return None
+    from whatsapp_mcp.media.received.bucket import MediaBucket
+
+    found = received_media(where)
+    assert isinstance(found, MediaBucket), "it is of a bucket"
+    return found
 
 
 def file_at(where: str) -> ReceivedFile:

@@ -91,6 +91,19 @@ class ReceivedMedia(Protocol):
         """Delete all that is there."""
 
 
+class SharedFiles(Protocol):
+    """Files of messages that leave later, by the message's id, where every machine reads them. As above of failures."""
+
+    def hold(self, name: str, file: Path) -> None: ...
+
+    def held(self, name: str) -> ReceivedFile | None: ...
+
+    def held_names(self) -> list[str]: ...
+
+    def let_go(self, names: Iterable[str]) -> None:
+        """Delete those of them that are there."""
+
+
 def extent_of(place: ReceivedMedia, most: int) -> Extent:
     """How much lies there; after ``most`` files it is not counted any more."""
     files = size = 0

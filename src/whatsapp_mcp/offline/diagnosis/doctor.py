@@ -7,7 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from whatsapp_mcp.extras import MEDIA, POSTGRES, S3, VOICE
-from whatsapp_mcp.offline.diagnosis import configuration, data, host_checks, installation, process_checks
+from whatsapp_mcp.offline.diagnosis import (
+    configuration,
+    data,
+    host_checks,
+    installation,
+    process_checks,
+    unfinished_move,
+)
 from whatsapp_mcp.offline.diagnosis.checks import Check, Diagnosis, Verdict, ok, problem
 from whatsapp_mcp.offline.diagnosis.connecting import connection_tried
 from whatsapp_mcp.offline.diagnosis.report import media_status, session_status, store_status
@@ -42,6 +49,7 @@ def examine(given: Mapping[str, Any], *, environment: Iterable[str], now: dateti
         ("tools", lambda: configuration.check_tools(settings)),
         ("endpoint", lambda: configuration.check_endpoint(settings)),
         ("account", lambda: data.check_accounts(settings)),
+        ("move", lambda: unfinished_move.check_move(settings)),
         ("data-dir", lambda: data.check_folder(settings)),
         ("modes", lambda: data.check_modes(settings)),
         ("owners", lambda: data.check_owners(settings)),

@@ -22,6 +22,7 @@ from whatsapp_mcp.media.received.opening import received_media
 from whatsapp_mcp.media.received.place import extent_of
 from whatsapp_mcp.offline.diagnosis.session_process import SessionProcessStatus, session_process_status
 from whatsapp_mcp.offline.diagnosis.standing import StandingReport, standing_of
+from whatsapp_mcp.offline.diagnosis.unfinished_move import MoveStatus, move_status
 from whatsapp_mcp.offline.webhooks import list_webhooks, standing_text
 from whatsapp_mcp.pipe.account_lock import holder_of, is_free
 from whatsapp_mcp.platform.processes import is_alive
@@ -141,6 +142,8 @@ class Status(_View):
     accounts: tuple[str, ...]
     """All that are in the data directory."""
     account_dir: Path
+    move: MoveStatus | None
+    """None: the account is not on its way between files and database."""
     process: SessionProcessStatus
     lock: LockStatus
     session: SessionStatus
@@ -155,7 +158,8 @@ class Status(_View):
     @property
     def well(self) -> bool:
         """The account is connected, or would be by the next server, and its databases are whole."""
-        return self.standing.well and self.session.problem is None and self.store.problem is None
+        whole = self.session.problem is None and self.store.problem is None
+        return self.standing.well and whole and (self.move is None or self.move.usable)
 
 
 def take_status(settings: Settings) -> Status:
@@ -166,6 +170,7 @@ def take_status(settings: Settings) -> Status:
         account=settings.account,
         accounts=_accounts(settings),
         account_dir=settings.account_dir,
+        move=move_status(settings),
         process=process,
         standing=standing_of(settings, process, now()),
         lock=lock_status(settings.lock_path),

@@ -28,6 +28,7 @@ def status_text(status: Status) -> str:
     web = versions.whatsapp_web or "a WhatsApp web version that it does not tell"
     entries = (
         ("Data", [f"{status.data_dir} (account {status.account!r})", *_others(status)]),
+        ("Move", _move(status)),
         ("State", _standing(status)),
         ("Session", _session(status.process, status.lock)),
         ("Servers", _servers(status.process)),
@@ -57,6 +58,13 @@ def status_text(status: Status) -> str:
 def _others(status: Status) -> list[str]:
     others = [name for name in status.accounts if name != status.account]
     return [f"other accounts: {', '.join(others)}"] if others else []
+
+
+def _move(status: Status) -> list[str]:
+    if status.move is None:
+        return []
+    where = "the database" if status.move.direction == "into-database" else "its files"
+    return [f"the account that moves to {where} {status.move.said}", *_step(status.move.next_step)]
 
 
 def _standing(status: Status) -> list[str]:

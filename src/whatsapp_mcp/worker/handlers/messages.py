@@ -10,7 +10,7 @@ from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import InvalidArgument
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media import downloads
-from whatsapp_mcp.media.received.place import ReceivedMedia
+from whatsapp_mcp.media.received.place import ReceivedMedia, SharedFiles
 from whatsapp_mcp.models.app_state import ChatChanged
 from whatsapp_mcp.models.changes import (
     Change,
@@ -35,6 +35,7 @@ from whatsapp_mcp.worker.composing import Composer
 from whatsapp_mcp.worker.deferring import HELD_FILES, Deferring
 from whatsapp_mcp.worker.departure_check import DepartureCheck
 from whatsapp_mcp.worker.dispatch import handles
+from whatsapp_mcp.worker.held_files import HeldFiles
 from whatsapp_mcp.worker.sends import Sends
 from whatsapp_mcp.worker.store_thread import StoreThread
 
@@ -55,12 +56,14 @@ class MessageHandlers:
         settled: Callable[[str], Awaitable[None]] = _at_once,
         *,
         policy: PolicyPlaces | None = None,
+        shared: SharedFiles | None = None,
     ) -> None:
         """
         Args:
             media: files that are fetched, or on their way out, lie below it while they are needed.
             received: where those that were fetched are kept.
             policy: of the account; see `Hello`.
+            shared: keeps files for the machine that holds the account next.
             held_changed: is called when there is something to do about held messages.
             settled: returns when it is known what became of the message with this id.
         """
@@ -71,9 +74,8 @@ class MessageHandlers:
         self._temporary = media / downloads.TEMPORARY
         self._sends = Sends(account, store)
         self._composer = Composer(account, store, media)
-        self.deferring = Deferring(
-            store, self._sends, self._composer, media / HELD_FILES, held_changed, DepartureCheck(policy)
-        )
+        files = HeldFiles(media / HELD_FILES, shared)
+        self.deferring = Deferring(store, self._sends, self._composer, files, held_changed, DepartureCheck(policy))
 
     @handles(p.SendMessage)
     def _send(self, command: p.SendMessage) -> SentMessage:
