@@ -4,6 +4,8 @@ Floor: SQLite alone, which gets the finished rows of the same messages for the s
 transactions of the same size. What remains is ours: to find out who and where it is, to fold its words, and to keep the
 counters. The messages are made beforehand; making them does not count on either side. A rate says more about the
 machine than about us, so the budget is the ratio.
+
+The same history in PostgreSQL, with the processor time of the database's process; floor: the store in a file.
 """
 
 from __future__ import annotations
@@ -16,18 +18,23 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+import psycopg
+from tests.postgres import postgres_server
+
 from bench.generate import BATCH, LID_OF_OURS, NUMBER_OF_OURS, History, batches
 from bench.row import Row, median
 from whatsapp_mcp.models.changes import Change, MessageReceived
 from whatsapp_mcp.store.engine.sqlite.files import open_for_reading, open_for_writing
 from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents
 from whatsapp_mcp.store.write.writer import StoreWriter
+from whatsapp_mcp.whereabouts import PostgresSchema, schema_name
 
 __all__ = ["measure"]
 
 MESSAGES: Final = 50_000
 ROUNDS: Final = 2
 RATIO: Final = 3.2
+RATIO_OF_POSTGRES: Final = 3.0
 
 
 async def measure() -> list[Row]:
@@ -50,7 +57,38 @@ async def measure() -> list[Row]:
         f" {size / MESSAGES:.0f} bytes on disk each"
     )
     name, speeds = "history into the store, of one core", (median(ours), median(floors))
-    return [Row(name, speeds[0], "msg/s", speeds[1], rate=True, ratio_at_most=RATIO, note=note)]
+    there = [MESSAGES / await _in_postgres(made) for _ in range(ROUNDS)]
+    return [
+        Row(name, speeds[0], "msg/s", speeds[1], rate=True, ratio_at_most=RATIO, note=note),
+        Row(
+            "history into PostgreSQL, of one core",
+            median(there),
+            "msg/s",
+            speeds[0],
+            rate=True,
+            ratio_at_most=RATIO_OF_POSTGRES,
+        ),
+    ]
+
+
+async def _in_postgres(made: list[list[Change]]) -> float:
+    """Seconds of processor time, here and in the database's process for us."""
+    with postgres_server() as url, closing(StoreWriter(PostgresSchema(url, schema_name("default")))) as writer:
+        writer.set_owner(NUMBER_OF_OURS, LID_OF_OURS)
+        with psycopg.connect(url) as connection:
+            ((process,),) = connection.execute(
+                "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            ).fetchall()
+        before, began = _busy(process), time.thread_time()
+        for batch in made:
+            writer.apply(batch)
+            await asyncio.sleep(0)
+        return time.thread_time() - began + _busy(process) - before
+
+
+def _busy(process: int) -> float:
+    """Seconds of processor time that it had."""
+    return int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
 
 
 async def _stored(path: Path, made: list[list[Change]]) -> float:

@@ -82,4 +82,8 @@ BAILEYS_6: Final = NodePeer(
     # What it asks for comes from Git, not from the registry.
     {"libsignal": "6.0.0", "@whiskeysockets/eslint-config": "npm:empty-npm-package@1.0.0"},
 )
-NODE_PEERS: Final = (BAILEYS_7, BAILEYS_6)
+BAILEYS: Final = (BAILEYS_7, BAILEYS_6)
+ZAPO: Final = NodePeer(
+    "zapo", "zapo.mjs", {"zapo-js": "0.3.0", "ws": "8.18.3", "https-proxy-agent": _WAY["https-proxy-agent"]}, {}
+)
+NODE_PEERS: Final = (*BAILEYS, ZAPO)

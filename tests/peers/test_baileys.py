@@ -17,8 +17,9 @@ import pytest
 from tests.e2e.harness import Host, paired, whatsapp, within_limit
 from tests.e2e.test_media import data_uri
 from tests.e2e.test_messages import row_where
-from tests.peers.baileys_peer import SECONDS, Baileys, baileys, given_bytes, text_of
-from tests.peers.packages import NODE_PEERS, NodePeer, NotInstalled
+from tests.peers.baileys_peer import Baileys, baileys, text_of
+from tests.peers.node_client import SECONDS, given_bytes
+from tests.peers.packages import BAILEYS, NodePeer, NotInstalled
 from tests.unit.media import samples
 from whatsapp_mcp.simulator import (
     ChatSettings,
@@ -39,7 +40,7 @@ READ = 4
 """The status of a message, as Baileys counts."""
 
 
-@pytest.fixture(params=NODE_PEERS, ids=lambda peer: peer.name)
+@pytest.fixture(params=BAILEYS, ids=lambda peer: peer.name)
 def kind(request: pytest.FixtureRequest) -> NodePeer:
     peer: NodePeer = request.param
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import within_limit
-from tests.peers.packages import BAILEYS_6, BAILEYS_7, ROOT, NodePeer, NotInstalled
+from tests.peers.packages import BAILEYS_6, BAILEYS_7, ROOT, ZAPO, NodePeer, NotInstalled
 from whatsapp_mcp.simulator import Simulator, SimulatorConfig
 
 PAGE = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
@@ -56,6 +56,22 @@ socket.ev.on('connection.update', ({ qr }) => qr && console.log('QR ' + qr))
 socket.ev.on('connection.update', ({ isNewLogin }) => isNewLogin && console.log('linked'))
 """
 
+ZAPO_BOT = """
+import { createRequire } from 'node:module'
+import { readFileSync } from 'node:fs'
+const require = createRequire(import.meta.url)
+const { HttpsProxyAgent } = require('https-proxy-agent')
+globalThis.WebSocket ??= require('ws').WebSocket
+const { createStore, WaClient } = require('zapo-js')
+let kept = null
+const auth = { load: async () => kept, save: async given => { kept = given }, clear: async () => { kept = null } }
+const own = { stores: { auth: () => auth }, caches: {} }
+const store = createStore({ backends: { own }, providers: { auth: 'own' } })
+%s
+client.on('auth_qr', ({ qr }) => console.log('QR ' + qr))
+await client.connect()
+"""
+
 
 def recipe(language: str, fits: str) -> str:
     """The block of the page in this language that has the words."""
@@ -93,8 +109,12 @@ async def test_a_client_in_python(fits: str, rest: str, tmp_path: Path) -> None:
         assert await is_linked([sys.executable, str(program), str(tmp_path / "session")], simulator)
 
 
-@pytest.mark.parametrize("peer", [BAILEYS_7, BAILEYS_6], ids=lambda peer: peer.name)
-async def test_baileys(peer: NodePeer, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("peer", "bot", "fits"),
+    [(BAILEYS_7, BAILEYS, "makeWASocket"), (BAILEYS_6, BAILEYS, "makeWASocket"), (ZAPO, ZAPO_BOT, "noiseRootCa")],
+    ids=lambda given: getattr(given, "name", ""),
+)
+async def test_a_client_on_node(peer: NodePeer, bot: str, fits: str, tmp_path: Path) -> None:
     try:
         node, _ = peer.command()
     except NotInstalled as reason:
@@ -103,7 +123,7 @@ async def test_baileys(peer: NodePeer, tmp_path: Path) -> None:
     async with within_limit(), Simulator(SimulatorConfig(state=state)) as simulator:
         simulator.write_endpoint(state / "endpoint.json")
         program = peer.folder / f"bot-{os.getpid()}.mjs"
-        program.write_text(BAILEYS % recipe("js", "makeWASocket").replace(STATE, str(state)))
+        program.write_text(bot % recipe("js", fits).replace(STATE, str(state)))
         command = [node, str(program), str(tmp_path / "session")]
         try:
             assert await is_linked(command, simulator, NODE_EXTRA_CA_CERTS=str(state / "ca.pem"))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from tests.unit.systems import SLOWNESS
 
-WAIT = 15.0 * SLOWNESS
+WAIT = 60.0 * SLOWNESS
 """Seconds; only a defect lets this much pass."""
 
 

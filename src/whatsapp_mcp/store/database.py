@@ -70,8 +70,28 @@ class StoreConnection(Protocol):
     @property
     def restriction(self) -> Restriction | None: ...
     def execute(self, sql: str, parameters: Parameters = ..., /) -> Cursor: ...
-    def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> Cursor: ...
+    def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> Cursor:
+        """Of a statement that puts rows in the place of those that are there, no two for the same."""
+
+    def each(self, sql: str, parameters: Iterable[Parameters], /) -> Iterator[list[Any]]:
+        """The rows that a question has for each of these, asked in one go where the way is long."""
+
     def close(self) -> None: ...
+
+
+class Inquiry(Protocol):
+    """Asks for much at once (``store.write.ahead``)."""
+
+    def addresses(self, connection: StoreConnection, jids: Iterable[str]) -> Iterable[tuple[str, int, int]]:
+        """JID, number and entity of those that are here."""
+
+    def chats(self, connection: StoreConnection, columns: str, entities: Iterable[int]) -> Iterable[Row]: ...
+
+    def messages(
+        self, connection: StoreConnection, keys: Sequence[tuple[int, str]]
+    ) -> Iterable[tuple[tuple[int, str], frozenset[int], bool, bool]]:
+        """Of these chats and ids, those of which something is here: who wrote messages of this id (entities), whether
+        others belong to it, whether it is awaited."""
 
 
 class Readable(Protocol):

@@ -73,6 +73,23 @@ async def test_every_dictionary_and_every_way_leads_to_a_login(
     assert (await ask(client, "w:p", "get")).get("type") == "result"
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("web.whatsapp.com:5222", 200),
+        ("web.whatsapp.com:80", 404),
+        ("mmg.whatsapp.net:5222", 404),
+        ("other.org:443", 404),
+    ],
+)
+async def test_the_chat_has_a_second_port(target: str, status: int, simulator: Simulator) -> None:
+    port = int(simulator.endpoint.proxy.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+    assert (await reader.readline()).startswith(f"HTTP/1.1 {status} ".encode())
+    writer.close()
+
+
 class Https:
     """One connection to the port without a proxy."""
 
@@ -222,6 +239,22 @@ async def test_an_account_has_no_address_for_mail(simulator: Simulator) -> None:
     client, _ = await login(simulator)
     answer = await ask(client, "urn:xmpp:whatsapp:account", "get", Node("email"))
     assert (answer.get("type"), answer.children()) == ("result", [])
+
+
+async def test_there_are_no_bots(simulator: Simulator) -> None:
+    client, _ = await login(simulator)
+    answer = (await ask(client, "bot", "get", Node("bot", {"v": "2"}))).child("bot")
+    assert answer is not None and answer.children() == []
+
+
+@pytest.mark.parametrize("to", ["call", Jid("", "call")])
+async def test_a_link_to_call_by(to: Attr, simulator: Simulator) -> None:
+    client, _ = await login(simulator)
+    client.send(Node("call", {"id": "c1", "to": to}, [Node("link_create", {"media": "video"})]))
+    answer = await client.receive()
+    made = answer.child("link_create")
+    assert (answer.tag, answer.get("id"), answer.get("type")) == ("ack", "c1", "link_create")
+    assert made is not None and (made.get("media"), len(made.get("token"))) == ("video", 22)
 
 
 async def test_the_phone_vouches_for_the_list_of_its_devices(simulator: Simulator) -> None:

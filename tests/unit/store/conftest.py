@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import psycopg
@@ -11,6 +14,7 @@ import pytest
 
 from tests.postgres import new_schema
 from tests.unit.store.build import Store
+from tests.unit.systems import examples
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts
 
@@ -37,6 +41,31 @@ def emptied(where: PostgresSchema) -> PostgresSchema:
 
 
 _COUNTED: Final = (("entities", "id"), ("addresses", "id"), ("sealed", "number"))
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the stores of a property's examples are, one after the other, on one engine."""
+
+    schema: PostgresSchema | None
+
+    def examples(self, number: int) -> int:
+        """How many are drawn; fewer where emptying a store takes longer than filling it."""
+        return examples(number) if self.schema is None else max(examples(number) // 10, 1)
+
+    @contextmanager
+    def place(self) -> Iterator[Whereabouts]:
+        """Where no store is yet."""
+        if self.schema is not None:
+            yield emptied(self.schema)
+            return
+        with TemporaryDirectory() as folder:
+            yield Path(folder) / "messages.db"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def places(request: pytest.FixtureRequest) -> Places:
+    return Places(request.getfixturevalue("used_schema") if request.param == "postgres" else None)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

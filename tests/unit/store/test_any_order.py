@@ -8,8 +8,8 @@ Left out is what is true only until the next such statement: ``ChatChanged.unrea
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from hypothesis import example, given, settings
@@ -34,7 +34,7 @@ from tests.unit.store.build import (
     revoke,
     vote,
 )
-from tests.unit.systems import examples
+from tests.unit.store.conftest import Places
 from whatsapp_mcp.models.app_state import (
     ChatChanged,
     ChatCleared,
@@ -211,16 +211,12 @@ WORDS: Final = (
 CHATS: Final = (ANA, BORIS, CARLA, GROUP)
 
 
-def state(changes: list[Change], cuts: list[int]) -> dict[str, object]:
+def state(places: Places, changes: list[Change], cuts: list[int]) -> dict[str, object]:
     """What can be seen after applying the changes, in batches that end at ``cuts``."""
-    with TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "messages.db")
-        try:
-            for start, end in zip([0, *cuts], [*cuts, len(changes)], strict=True):
-                store.apply(changes[start:end])
-            return seen(store)
-        finally:
-            store.close()
+    with places.place() as where, closing(Store(where)) as store:
+        for start, end in zip([0, *cuts], [*cuts, len(changes)], strict=True):
+            store.apply(changes[start:end])
+        return seen(store)
 
 
 def seen(store: Store) -> dict[str, object]:
@@ -306,75 +302,74 @@ def orders(draw: st.DrawFn) -> tuple[list[Change], list[Change], list[int]]:
     return facts, repeated, cuts
 
 
-@settings(deadline=None, max_examples=examples(120))
-@given(orders())
-@example((list(FACTS), list(reversed(FACTS)), []))
-@example((list(FACTS), [*FACTS[1:], FACTS[0]], [5, 10]))
-def test_the_order_does_not_matter(drawn: tuple[list[Change], list[Change], list[int]]) -> None:
-    facts, shuffled, cuts = drawn
-    assert state(facts, []) == state(shuffled, cuts)
+def test_the_order_does_not_matter(places: Places) -> None:
+    @settings(deadline=None, max_examples=places.examples(120))
+    @given(orders())
+    @example((list(FACTS), list(reversed(FACTS)), []))
+    @example((list(FACTS), [*FACTS[1:], FACTS[0]], [5, 10]))
+    def same(drawn: tuple[list[Change], list[Change], list[int]]) -> None:
+        facts, shuffled, cuts = drawn
+        assert state(places, facts, []) == state(places, shuffled, cuts)
+
+    same()
 
 
-def test_the_state_is_what_the_facts_say() -> None:
+def test_the_state_is_what_the_facts_say(store: Store) -> None:
     """So that the property above does not hold merely because nothing is stored."""
-    with TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "messages.db")
-        try:
-            store.apply(list(reversed(FACTS)))
-            shown = [row for chat in CHATS for row in store.reader.messages(chat, limit=99, offset=0).rows]
-            assert [(row.sender, row.text, row.starred) for row in shown if row.id.startswith("T")] == [
-                (ME, "thing of ours", False),
-                (ME, "thing of ours", True),
-                (BORIS, "", False),
-                (ANA, "another thing of ana", False),
-            ]
-            assert [
-                (row.sender, one.sender, one.emoji) for row in shown if row.id == "T1" for one in row.reactions
-            ] == [(ME, ANA, "😮"), (ANA, BORIS, "❤")]
-            rows = {row.id: row for row in shown}
-            assert [(one.jid, one.answer, one.guests) for one in rows["E1"].answers] == [
-                (BORIS, EventAnswer.NOT_GOING, 0),
-                (ANA, EventAnswer.MAYBE, 2),
-            ]
-            assert {row.id: row.pinned.by for row in shown if row.pinned} == {"E1": ANA}
-            assert {row.id: row.kept.by for row in shown if row.kept} == {"A7": ANA}
-            assert rows["G5"].extra["options"] == ["yes", "no", "perhaps"]
-            texts = {row.id: row.text for row in shown if not row.id.startswith("T")}
-            assert texts == {
-                "A1": "",
-                "A2": "",
-                "A3": "third word",
-                "A4": "mine edited as lid",
-                "A5": "fifth word",
-                "A7": "known twice",
-                "A8": "mine from the phone",
-                "G1": "group edited",
-                "G2": "",
-                "G3": "from me",
-                "G5": "Which word?",
-                "E1": "A dinner",
-                "B2": "second edited",
-                "B6": "later word",
-                "C3": "third word",
-            }
-            assert {jid: store.unread(jid) for jid in CHATS} == {ANA: 0, BORIS: 1, CARLA: 1, GROUP: 0}
-            status = {row.id: row.status for row in store.reader.messages(ANA, limit=99, offset=0, from_me=True).rows}
-            assert status == {
-                "A4": DeliveryStatus.READ,
-                "A8": DeliveryStatus.DELIVERED,
-                "T2": DeliveryStatus.SENT,
-            }
-            chats = store.reader.chats(limit=9, offset=0).rows
-            assert [chat.name for chat in chats] == ["Ana Souza", "Family", "Boris at work", "+34600111222"]
-            assert next((chat.labels, chat.marked_unread) for chat in chats) == (("Old customer",), True)
-            marks = {row.id: (row.starred, row.labels) for row in store.reader.messages(ANA, limit=99, offset=0).rows}
-            assert (marks["A3"], marks["A4"]) == ((False, ("Old customer",)), (True, ()))
-            poll = store.reader.message("G5", GROUP)
-            assert poll is not None
-            assert [(one.option, one.voters) for one in poll.votes] == [
-                ("yes", (ME,)),
-                ("no", (BORIS,)),
-                ("perhaps", ()),
-            ]
-        finally:
-            store.close()
+    store.apply(list(reversed(FACTS)))
+    shown = [row for chat in CHATS for row in store.reader.messages(chat, limit=99, offset=0).rows]
+    assert [(row.sender, row.text, row.starred) for row in shown if row.id.startswith("T")] == [
+        (ME, "thing of ours", False),
+        (ME, "thing of ours", True),
+        (BORIS, "", False),
+        (ANA, "another thing of ana", False),
+    ]
+    assert [(row.sender, one.sender, one.emoji) for row in shown if row.id == "T1" for one in row.reactions] == [
+        (ME, ANA, "😮"),
+        (ANA, BORIS, "❤"),
+    ]
+    rows = {row.id: row for row in shown}
+    assert [(one.jid, one.answer, one.guests) for one in rows["E1"].answers] == [
+        (BORIS, EventAnswer.NOT_GOING, 0),
+        (ANA, EventAnswer.MAYBE, 2),
+    ]
+    assert {row.id: row.pinned.by for row in shown if row.pinned} == {"E1": ANA}
+    assert {row.id: row.kept.by for row in shown if row.kept} == {"A7": ANA}
+    assert rows["G5"].extra["options"] == ["yes", "no", "perhaps"]
+    texts = {row.id: row.text for row in shown if not row.id.startswith("T")}
+    assert texts == {
+        "A1": "",
+        "A2": "",
+        "A3": "third word",
+        "A4": "mine edited as lid",
+        "A5": "fifth word",
+        "A7": "known twice",
+        "A8": "mine from the phone",
+        "G1": "group edited",
+        "G2": "",
+        "G3": "from me",
+        "G5": "Which word?",
+        "E1": "A dinner",
+        "B2": "second edited",
+        "B6": "later word",
+        "C3": "third word",
+    }
+    assert {jid: store.unread(jid) for jid in CHATS} == {ANA: 0, BORIS: 1, CARLA: 1, GROUP: 0}
+    status = {row.id: row.status for row in store.reader.messages(ANA, limit=99, offset=0, from_me=True).rows}
+    assert status == {
+        "A4": DeliveryStatus.READ,
+        "A8": DeliveryStatus.DELIVERED,
+        "T2": DeliveryStatus.SENT,
+    }
+    chats = store.reader.chats(limit=9, offset=0).rows
+    assert [chat.name for chat in chats] == ["Ana Souza", "Family", "Boris at work", "+34600111222"]
+    assert next((chat.labels, chat.marked_unread) for chat in chats) == (("Old customer",), True)
+    marks = {row.id: (row.starred, row.labels) for row in store.reader.messages(ANA, limit=99, offset=0).rows}
+    assert (marks["A3"], marks["A4"]) == ((False, ("Old customer",)), (True, ()))
+    poll = store.reader.message("G5", GROUP)
+    assert poll is not None
+    assert [(one.option, one.voters) for one in poll.votes] == [
+        ("yes", (ME,)),
+        ("no", (BORIS,)),
+        ("perhaps", ()),
+    ]

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
 
-from tests.unit.store.build import ANA, ME, message
+from tests.unit.store.build import ANA, ANA_LID, ME, PHOTO, message
 from whatsapp_mcp.errors import StoreError, StoreUnusable
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.changes import Live
+from whatsapp_mcp.models.content import Content, Quote
 from whatsapp_mcp.store.engine.choice import database_at, is_the_stores_fault
+from whatsapp_mcp.store.engine.postgres.connection import PostgresConnection
 from whatsapp_mcp.store.engine.postgres.translation import translated
 from whatsapp_mcp.store.journal import JournalEntry
+from whatsapp_mcp.store.read.catching_up import ASKED_AT_MOST
 from whatsapp_mcp.store.read.reader import StoreReader
+from whatsapp_mcp.store.records import Stretch
 from whatsapp_mcp.store.version import SCHEMA_VERSION
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whereabouts import PostgresSchema
@@ -28,7 +37,7 @@ def run(where: PostgresSchema, statement: str) -> None:
     ("written", "told"),
     [
         ("a = ? AND b = ?", "a = $1 AND b = $2"),
-        ("a = ?2 OR b = ?1 OR c = ?2", "a = $2 OR b = $1 OR c = $2"),
+        ("a = ?2 OR b = ?1 OR c = ?2", "a = $1 OR b = $2 OR c = $1"),
         ("a = :x AND b = :y AND c = :x", "a = $1 AND b = $2 AND c = $1"),
         ("t INDEXED BY i WHERE a IN ()", "t WHERE a = ANY ('{}')"),
         ("a CROSS JOIN b ON b.x = a.x WHERE c NOT IN ()", "a JOIN b ON b.x = a.x WHERE c <> ALL ('{}')"),
@@ -39,6 +48,27 @@ def test_a_statement_is_told_in_the_words_of_postgresql(written: str, told: str)
     assert translated(written, "s").text == told
 
 
+@pytest.mark.parametrize(
+    ("written", "told", "bound"),
+    [
+        ("a = ?2 OR b = ?1", "a = $1 OR b = $2", ["y", "x"]),
+        ("a = ? AND b IN (?, ?) AND c = ?", "a = $1 AND b = ANY ($2) AND c = $3", ["x", ["y", "z"], "w"]),
+        ("a NOT IN (?) LIMIT ?", "a <> ALL ($1) LIMIT $2", [["x"], "y"]),
+        (
+            "a = ? AND (b, c) IN (VALUES (?, ?), (?, ?))",
+            "a = $1 AND (b, c) IN (SELECT * FROM unnest($2, $3) AS listed(column1, column2))",
+            ["x", ["y", "w"], ["z", "v"]],
+        ),
+        ("FROM (VALUES (?), (?)) AS t", "FROM (SELECT * FROM unnest($1) AS listed(column1)) AS t", [["x", "y"]]),
+        ("INSERT INTO t VALUES (?, ?)", "INSERT INTO t VALUES ($1, $2)", ["x", "y", "z", "w", "v"]),
+    ],
+)
+def test_values_that_are_listed_are_told_as_one(written: str, told: str, bound: list[object]) -> None:
+    """The statement is the same for any number of them, and is planned once."""
+    assert translated(written, "s").text == told
+    assert translated(written, "s").bound(["x", "y", "z", "w", "v"]) == bound
+
+
 def test_many_that_start_at_once_make_one_store(postgres_schema: PostgresSchema) -> None:
     def start(_: int) -> None:
         StoreWriter(postgres_schema).close()
@@ -47,6 +77,124 @@ def test_many_that_start_at_once_make_one_store(postgres_schema: PostgresSchema)
         list(pool.map(start, range(4)))
     with closing(StoreReader(postgres_schema)) as reader:
         assert reader.stats().schema_version == SCHEMA_VERSION
+
+
+@pytest.fixture
+def ways(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """One for each time that somebody waited for the database."""
+    waited: list[None] = []
+    wait = psycopg.Connection.wait
+
+    def counted(connection: Any, *arguments: Any, **options: Any) -> Any:
+        waited.append(None)
+        return wait(connection, *arguments, **options)
+
+    monkeypatch.setattr(psycopg.Connection, "wait", counted)
+    return waited
+
+
+def test_many_messages_go_few_ways(postgres_schema: PostgresSchema, ways: list[None]) -> None:
+    texts = ["it's\ta\\b\nc", "NULL", "\\N", "", "naïve 語", "plain"]
+    messages = [
+        message(f"M{n}", n, texts[n % 6], chat=ANA_LID, chat_alt=ANA, media=PHOTO if n % 3 else None, push_name="Ana")
+        for n in range(200)
+    ]
+    replies = [
+        replace(one, id=f"R{one.id}", content=Content(one.content.kind, "R", quote=Quote(one.id, ANA, "M")))
+        for one in messages[:100]
+    ]
+    with closing(StoreWriter(postgres_schema)) as writer:
+        writer.set_owner(ME, None)
+        writer.apply([Live(one) for one in messages[:100]])
+        ways.clear()
+        writer.apply([Live(one) for one in (*messages[100:], *replies)])
+        assert len(ways) < 40
+    with closing(StoreReader(postgres_schema)) as reader:
+        shown = reader.messages(ANA, limit=1000, offset=0).rows
+        assert sorted((one.id, one.text) for one in shown if one.id[0] == "M") == sorted(
+            (one.id, one.content.text) for one in messages
+        )
+        assert reader.messages(ANA, limit=1, offset=0, media_only=True).total == 133
+        assert reader.chats(limit=1, offset=0).rows[0].unread_count == 300
+        assert all(one.quoted is not None and not one.quoted.is_claim for one in shown if one.id[0] == "R")
+
+
+def test_what_is_new_in_many_chats_is_read_in_few_ways(postgres_schema: PostgresSchema, ways: list[None]) -> None:
+    people = [Jid.parse(f"4917{number:08}@s.whatsapp.net") for number in range(30)]
+    with closing(StoreWriter(postgres_schema)) as writer:
+        writer.set_owner(ME, None)
+        writer.apply([message(f"M{n}", n, "hello?", chat=people[n % 30]) for n in range(2400)])
+        until = writer.newest_arrival
+    with closing(StoreReader(postgres_schema)) as reader:
+        stretch = Stretch(after=0, until=until, start=0, late=0)
+        reader.catch_up(stretch, chats=10, lines=3)
+        ways.clear()
+        found = reader.catch_up(stretch, chats=10, lines=3)
+        assert [len(news.lines) for news in found.chats] == [3 + ASKED_AT_MOST] * 8
+        assert {news.messages for news in found.chats} == {80}
+        assert len(ways) < 40
+
+
+class TestGathered:
+    """What a transaction changes waits, and nobody can tell."""
+
+    @pytest.fixture
+    def connection(self, postgres_schema: PostgresSchema) -> Iterator[PostgresConnection]:
+        with closing(PostgresConnection(postgres_schema)) as connection:
+            connection.execute(f'CREATE SCHEMA "{postgres_schema.schema}"')
+            connection.execute("CREATE TABLE messages (arrival bigint PRIMARY KEY, text text)")
+            connection.execute("CREATE TABLE media (arrival bigint REFERENCES messages ON DELETE CASCADE, file bytea)")
+            connection.execute("CREATE TABLE chats (entity bigint PRIMARY KEY, name text)")
+            yield connection
+
+    @staticmethod
+    @contextmanager
+    def transaction(connection: PostgresConnection) -> Iterator[None]:
+        connection.execute("BEGIN")
+        with connection.gathering():
+            yield
+            connection.execute("COMMIT")
+
+    def test_each_question_is_answered_as_if_nothing_waited(self, connection: PostgresConnection) -> None:
+        add, count = "INSERT INTO messages VALUES (?, ?)", "SELECT count(*) FROM messages"
+        with self.transaction(connection):
+            for number in range(1, 11):
+                assert connection.execute(add, (number, "a\0b")).rowcount == 1
+                connection.execute("INSERT INTO media VALUES (?, ?)", (number, b"\0\\x"))
+                assert connection.execute(count).fetchone()[0] == number
+            renamed = connection.execute("UPDATE messages SET text = 'c' WHERE arrival > ?", (8,))
+            connection.execute(add, (11, "d"))
+            connection.execute("INSERT INTO media VALUES (?, ?)", (11, None))
+            assert renamed.rowcount == 2
+            assert connection.execute("DELETE FROM messages WHERE arrival = ?", (1,)).rowcount == 1
+            assert connection.execute("SELECT count(*) FROM media").fetchone()[0] == 10
+            assert connection.execute("UPDATE messages SET text = 'e' RETURNING arrival").fetchone() is not None
+            connection.execute("UPDATE messages SET text = 'f' WHERE arrival = 2")
+        texts = connection.execute("SELECT text FROM messages ORDER BY arrival").fetchall()
+        assert [text for (text,) in texts] == ["f", *["e"] * 9]
+        assert connection.execute("SELECT count(*), min(file) FROM media").fetchone() == (10, b"\0\\x")
+
+    def test_many_rows_take_the_place_of_others_at_once(self, connection: PostgresConnection) -> None:
+        put = "INSERT INTO chats (entity, name) VALUES (?, ?) ON CONFLICT (entity) DO UPDATE SET name = excluded.name"
+        names = ["a", None, 'b"\\u0000', "c\0", "語"]
+        for some in (["old"] * 3, names):
+            with self.transaction(connection):
+                connection.executemany(put, list(enumerate(some)))
+        found = connection.execute("SELECT name FROM chats ORDER BY entity").fetchall()
+        assert [name for (name,) in found] == ["a", None, 'b"\\u0000', "c\ufffd", "語"]
+
+    def test_more_than_may_wait(self, connection: PostgresConnection) -> None:
+        with self.transaction(connection):
+            for number in range(2_500):
+                connection.execute("INSERT INTO messages VALUES (?, 'x')", (number,))
+        assert connection.execute("SELECT count(*) FROM messages").fetchone()[0] == 2_500
+
+    def test_what_fails_undoes_all(self, connection: PostgresConnection) -> None:
+        with pytest.raises(psycopg.errors.ForeignKeyViolation), self.transaction(connection):
+            connection.execute("INSERT INTO messages VALUES (?, ?)", (1, "a"))
+            connection.execute("INSERT INTO media VALUES (?, ?)", (2, None))
+        connection.execute("ROLLBACK")
+        assert connection.execute("SELECT count(*) FROM messages").fetchone()[0] == 0
 
 
 def test_a_newer_schema_is_left_alone(postgres_schema: PostgresSchema) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.store.build import ANA, BORIS, PHOTO, START, Store, at, message
+from tests.unit.store.conftest import Places
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import MessageReceived
 
@@ -66,12 +66,11 @@ def fits(change: MessageReceived, chosen: Filters) -> bool:
     )
 
 
-@settings(deadline=None, max_examples=60)
-@given(histories(), st.lists(filters, min_size=1, max_size=6), st.integers(1, 7))
-def test_pages_and_totals_agree_with_a_scan(history: list[MessageReceived], several: list[Filters], size: int) -> None:
-    with TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "messages.db")
-        try:
+def test_pages_and_totals_agree_with_a_scan(places: Places) -> None:
+    @settings(deadline=None, max_examples=places.examples(60))
+    @given(histories(), st.lists(filters, min_size=1, max_size=6), st.integers(1, 7))
+    def agree(history: list[MessageReceived], several: list[Filters], size: int) -> None:
+        with places.place() as where, closing(Store(where)) as store:
             store.apply(history)
             order = {change.id: i for i, change in enumerate(history)}
             for chosen in several:
@@ -81,8 +80,8 @@ def test_pages_and_totals_agree_with_a_scan(history: list[MessageReceived], seve
                     if fits(change, chosen)
                 ]
                 assert pages(store, chosen, size) == expected
-        finally:
-            store.close()
+
+    agree()
 
 
 def pages(store: Store, chosen: Filters, size: int) -> list[str]:

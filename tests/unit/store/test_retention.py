@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import pytest
@@ -29,6 +28,7 @@ from tests.unit.store.build import (
     revoke,
     vote,
 )
+from tests.unit.store.conftest import Places
 from tests.unit.store.test_any_order import CHATS, FACTS, WORDS, expected_in_index, indexed
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
@@ -46,8 +46,10 @@ from whatsapp_mcp.models.changes import (
 from whatsapp_mcp.models.content import EventAnswer
 from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.models.downloaded import DownloadedFile
+from whatsapp_mcp.store.engine.choice import database_at
 from whatsapp_mcp.store.write import retention
 from whatsapp_mcp.store.write.retention import DAY, RetentionPolicy
+from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whereabouts import Whereabouts
 
 SAYINGS: Final = (
@@ -336,6 +338,28 @@ def test_what_is_said_of_a_removed_message_goes_when_it_is_old_itself(bench: Ben
     assert bench.said_of("A1") == []
 
 
+def test_what_is_free_is_given_back(bench: Bench) -> None:
+    bench.store.apply([message(f"M{n}", n // 50, f"word number w{n} of many", raw=b"x" * 400) for n in range(1_500)])
+    bench.limit(29)
+    bench.prune()
+    writer, database = bench.store.writer, database_at(bench.store.where)
+    tables = ("messages", "message_search") if writer._connection.engine == "postgres" else ()
+    sizes = [size_of(writer, table) for table in tables]
+    whole = database.size()
+    _, after = writer.compact()
+    assert after < whole // 2
+    assert all(size_of(writer, table) < size // 2 for table, size in zip(tables, sizes, strict=True))
+    assert bench.store.texts(ANA, "w1499") == ["word number w1499 of many"]
+    bench.store.apply([message("M1500", 30, "after")])
+    assert bench.store.texts(ANA, "after") == ["after"]
+    assert len(bench.ids()) == 51
+
+
+def size_of(writer: StoreWriter, table: str) -> int:
+    found = writer._connection.execute("SELECT pg_total_relation_size(to_regclass(?))", (table,)).fetchone()
+    return int(found[0])
+
+
 def test_what_waits_for_a_young_message_is_still_applied(bench: Bench) -> None:
     bench.store.apply([edit("A9", 20, "after"), edit("A1", 4, "never")])
     bench.limit(5)
@@ -439,42 +463,33 @@ def nameless(facts: list[Change]) -> list[Change]:
     return [replace(fact, push_name=None) if isinstance(fact, MessageReceived) else fact for fact in facts]
 
 
-def stored(facts: list[Change], policy: RetentionPolicy | None, limit: int, look: Callable[[Store], object]) -> object:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "messages.db"
-        store = Store(path, policy)
-        store.now = ms(limit) + DAY
-        store.apply(facts)
-        store.close()
-        store = Store(path, RetentionPolicy(1, lambda _files: None) if policy is None else policy)
-        store.now = ms(limit) + DAY
-        prune(store)
-        try:
-            return look(store)
-        finally:
-            store.close()
-
-
-def starred(facts: list[Change]) -> set[tuple[object, str]]:
-    """Messages with a star at the end, their chat as the store has it."""
-    with TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "messages.db")
-        try:
+def stored(
+    places: Places, facts: list[Change], policy: RetentionPolicy | None, limit: int, look: Callable[[Store], object]
+) -> object:
+    with places.place() as where:
+        with closing(Store(where, policy)) as store:
+            store.now = ms(limit) + DAY
             store.apply(facts)
-            execute = store.writer._connection.execute
-            return set(
-                execute(
-                    "SELECT addresses.jid, message_id FROM stars JOIN addresses ON addresses.entity = stars.chat"
-                    " WHERE starred"
-                ).fetchall()
-            )
-        finally:
-            store.close()
+        with closing(Store(where, RetentionPolicy(1, lambda _files: None) if policy is None else policy)) as store:
+            store.now = ms(limit) + DAY
+            prune(store)
+            return look(store)
 
 
-def young(facts: list[Change], limit: int) -> list[Change]:
+def starred(places: Places, facts: list[Change]) -> set[tuple[object, str]]:
+    """Messages with a star at the end, their chat as the store has it."""
+    with places.place() as where, closing(Store(where)) as store:
+        store.apply(facts)
+        found = store.writer._connection.execute(
+            "SELECT addresses.jid, message_id FROM stars JOIN addresses ON addresses.entity = stars.chat"
+            " WHERE starred = 1"
+        )
+        return {(jid, message_id) for jid, message_id in found.fetchall()}
+
+
+def young(places: Places, facts: list[Change], limit: int) -> list[Change]:
     """Without the messages that are too old."""
-    kept = starred(facts)
+    kept = starred(places, facts)
     return [
         fact
         for fact in facts
@@ -515,39 +530,61 @@ def pages_and_unread(store: Store) -> dict[str, object]:
     return {**pages(store), "chats": sorted(chat.model_dump_json(exclude=volatile) for chat in listed)}
 
 
-@settings(deadline=None, max_examples=40)
-@given(facts_and_limits())
-@example((list(FACTS), 4))
-@example((list(reversed(FACTS)), 9))
-def test_what_stays_is_as_if_the_others_had_never_been(drawn: Said) -> None:
-    facts, limit = nameless(drawn[0]), drawn[1]
-    assert stored(facts, None, limit, pages) == stored(young(facts, limit), None, 0, pages)
+def test_what_stays_is_as_if_the_others_had_never_been(places: Places) -> None:
+    @settings(deadline=None, max_examples=places.examples(40))
+    @given(facts_and_limits())
+    @example((list(FACTS), 4))
+    @example((list(reversed(FACTS)), 9))
+    def same(drawn: Said) -> None:
+        facts, limit = nameless(drawn[0]), drawn[1]
+        without = young(places, facts, limit)
+        assert stored(places, facts, None, limit, pages) == stored(places, without, None, 0, pages)
+
+    same()
 
 
-@settings(deadline=None, max_examples=40)
-@given(facts_and_limits())
-@example((list(FACTS), 4))
-@example((list(reversed(FACTS)), 9))
-@example(([star("A3", 2), message("A3", 3), message("A4", 4, from_me=True)], 6))  # what we wrote read the other
-def test_not_to_store_is_the_same_as_to_store_and_remove(drawn: Said) -> None:
-    facts, limit = nameless(drawn[0]), drawn[1]
-    # A star keeps only a message that is here or comes later.
-    facts.sort(key=lambda fact: (not isinstance(fact, IdentityLearned), not isinstance(fact, MessageStarred)))
+def test_not_to_store_is_the_same_as_to_store_and_remove(places: Places) -> None:
     policy = RetentionPolicy(1, lambda _files: None)
-    assert stored(facts, policy, limit, pages_and_unread) == stored(facts, None, limit, pages_and_unread)
+
+    @settings(deadline=None, max_examples=places.examples(40))
+    @given(facts_and_limits())
+    @example((list(FACTS), 4))
+    @example((list(reversed(FACTS)), 9))
+    @example(([star("A3", 2), message("A3", 3), message("A4", 4, from_me=True)], 6))  # what we wrote read the other
+    def same(drawn: Said) -> None:
+        facts, limit = nameless(drawn[0]), drawn[1]
+        # A star keeps only a message that is here or comes later.
+        facts.sort(key=lambda fact: (not isinstance(fact, IdentityLearned), not isinstance(fact, MessageStarred)))
+        removed = stored(places, facts, None, limit, pages_and_unread)
+        assert stored(places, facts, policy, limit, pages_and_unread) == removed
+
+    same()
 
 
 def left(store: Store) -> list[str]:
     return sorted(row.id for chat in CHATS for row in store.reader.messages(chat, limit=99, offset=0).rows)
 
 
-def test_what_is_left_of_the_facts() -> None:
+def test_what_is_left_of_the_facts(places: Places) -> None:
     """So that the properties above do not hold merely because nothing is stored or nothing removed."""
     facts = nameless(list(FACTS))
-    assert stored(facts, None, 1, left) == [
+    assert stored(places, facts, None, 1, left) == [
         *("A1", "A2", "A3", "A4", "A5", "A7", "A8", "B2", "B6", "C3", "E1", "G1", "G2", "G3", "G5"),
         *("T1", "T1", "T1", "T2"),
     ]
-    assert stored(facts, None, 4, left) == ["A4", "A5", "A7", "A8", "B6", "E1", "G3", "G5", "T1", "T1", "T1", "T2"]
-    assert stored(facts, None, 9, left) == ["A4", "T1", "T1", "T1", "T2"], "it is starred"
-    assert stored(facts, None, 12, left) == ["A4", "T1", "T2"], "of those of one id, the starred one"
+    assert stored(places, facts, None, 4, left) == [
+        "A4",
+        "A5",
+        "A7",
+        "A8",
+        "B6",
+        "E1",
+        "G3",
+        "G5",
+        "T1",
+        "T1",
+        "T1",
+        "T2",
+    ]
+    assert stored(places, facts, None, 9, left) == ["A4", "T1", "T1", "T1", "T2"], "it is starred"
+    assert stored(places, facts, None, 12, left) == ["A4", "T1", "T2"], "of those of one id, the starred one"

@@ -194,7 +194,7 @@ class FakeProcess:
         self.listen()
         if self.behaviour == "end_at_once":
             self.end(self.argument, "because of the test")
-        if not self.attached.wait(60):
+        if not self.attached.wait(5):
             self.end("unused")
         self.behave()
         threading.Event().wait()

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 CHAT_HOST = "web.whatsapp.com"
 CHAT_PATH = "/ws/chat"
+CHAT_PORTS = ("443", "5222")
+"""WhatsApp Web tries the second where the first is blocked, some clients both at once."""
 MEDIA_DOMAIN = ".whatsapp.net"
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
 """What a client may be told to call the chat host, when it reaches it directly."""
@@ -97,7 +99,8 @@ class Listener:
         if request.method != "CONNECT":
             raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, f"expected CONNECT, got {request.method}")
         host, _, port = request.target.rpartition(":")
-        if port != "443" or not (host == CHAT_HOST or host.endswith(MEDIA_DOMAIN)):
+        ports = CHAT_PORTS if host == CHAT_HOST else ("443",) if host.endswith(MEDIA_DOMAIN) else ()
+        if port not in ports:
             raise HttpError(HTTPStatus.NOT_FOUND, f"no such host in this simulation: {request.target}")
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await writer.drain()

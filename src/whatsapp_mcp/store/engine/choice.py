@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.store.database import Database, StoreConnection
+from whatsapp_mcp.store.database import Database, Inquiry, StoreConnection
 from whatsapp_mcp.store.search.tables import SearchTables
 from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts
 
@@ -38,3 +38,12 @@ def search_tables(connection: StoreConnection) -> SearchTables:
     from whatsapp_mcp.store.engine.sqlite.search import TABLES
 
     return TABLES
+
+
+def inquiry(connection: StoreConnection) -> Inquiry | None:
+    """What asks for much at once; None where it costs nothing to ask one by one."""
+    if connection.engine == "postgres":
+        from whatsapp_mcp.store.engine.postgres.inquiry import INQUIRY
+
+        return INQUIRY
+    return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -45,7 +45,6 @@ _CHATS: Final = (
     "SELECT chats.entity, coalesce({newest}) AS newest FROM chats"
     " CROSS JOIN entities ON entities.id = chats.entity WHERE {which} AND entities.kind IN ('person', 'group')"
 )
-_PLACES: Final = f"SELECT place {{source}} ORDER BY place DESC LIMIT {EXAMINED}"
 _COUNT: Final = f"SELECT count(*) FROM (SELECT 1 {{source}} LIMIT {COUNTED + 1})"
 _LAST_OWN: Final = (
     "SELECT max(place) FROM messages INDEXED BY messages_sent WHERE chat = :chat AND from_me = 1 AND place > 0"
@@ -57,7 +56,8 @@ _ROWS: Final = (
     f"SELECT place, from_me, kind, sender, revoked_at, substr(text, 1, {_TEXT}) AS text, mentions, reply_to_sender,"
     " instr(extra, '\"mentions_all\":true') > 0 AS mentions_all,"
     f' instr(extra, \'"outcome":"{CallOutcome.MISSED}"\') > 0 AS missed'
-    " FROM messages WHERE arrival IN ({arrivals}) ORDER BY place DESC"
+    f" FROM messages WHERE arrival IN (SELECT place & {ARRIVAL_MASK} {{source}} ORDER BY place DESC LIMIT {EXAMINED})"
+    " ORDER BY place DESC"
 )
 _NAMES: Final = (
     "SELECT addresses.id, person.jid, person.name FROM addresses"
@@ -81,7 +81,7 @@ class _Draft:
     entity: int
     newest: int
     messages: int = 0
-    rows: Sequence[Row] = ()
+    rows: list[Row] = field(default_factory=list)
     """Those examined that were not deleted."""
     revoked: int = 0
     asked: dict[int, Asked] = field(default_factory=dict)
@@ -101,14 +101,13 @@ def catch_up(connection: StoreConnection, stretch: Stretch, *, cursor: str | Non
     waiting = [found for found in _newest_first(connection, stretch) if before is None or found[0] < before]
     drafts: list[_Draft] = []
     room, looked_at = LINES, 0
-    for newest, entity in waiting:
-        if len(drafts) == chats or room <= 0:
-            break
-        looked_at += 1
-        draft = _draft(connection, stretch, _Draft(entity, newest), own, lines)
-        if draft is not None:
-            drafts.append(draft)
-            room -= len(draft.shown)
+    while len(drafts) < chats and room > 0 and (some := waiting[looked_at : looked_at + chats - len(drafts)]):
+        for draft in _drafts(connection, stretch, some, own, lines):
+            if room > 0:
+                looked_at += 1
+            if room > 0 and draft is not None:
+                drafts.append(draft)
+                room -= len(draft.shown)
     told = tuple(_told(connection, drafts))
     return CaughtUp(told, [encode_cursor(draft.newest) for draft in drafts], more=looked_at < len(waiting))
 
@@ -129,34 +128,54 @@ def _newest_first(connection: StoreConnection, stretch: Stretch) -> list[tuple[i
     return sorted(((place, entity) for entity, place in rows if place is not None), reverse=True)
 
 
-def _draft(connection: StoreConnection, stretch: Stretch, draft: _Draft, own: set[str], lines: int) -> _Draft | None:
-    """None where only the owner wrote."""
-    values = _values(stretch) | {"chat": draft.entity}
-    places = list[int]()
+def _drafts(
+    connection: StoreConnection, stretch: Stretch, waiting: Sequence[tuple[int, int]], own: set[str], lines: int
+) -> list[_Draft | None]:
+    """Of some of these chats; None where only the owner wrote."""
+    drafts = [_Draft(entity, newest) for newest, entity in waiting]
     for source in (_SINCE, _LATE) if stretch.late < stretch.until else (_SINCE,):
-        found = connection.execute(_PLACES.format(source=source.format(chat=":chat")), values).fetchall()
-        places += [place for (place,) in found]
+        _examine(connection, source.format(chat=":chat"), stretch, drafts)
+    for draft in drafts:
+        examined = draft.rows[:EXAMINED]
+        draft.rows = [row for row in examined if row["revoked_at"] is None]
+        draft.revoked = len(examined) - len(draft.rows)
+    told = [None if all(row["from_me"] for row in draft.rows) else draft for draft in drafts]
+    theirs = [draft for draft in told if draft is not None]
+    for draft, ((answered,),) in zip(theirs, connection.each(_LAST_OWN, _of_chats(stretch, theirs)), strict=True):
+        _choose(draft, answered or 0, own, lines)
+    return told
+
+
+def _of_chats(stretch: Stretch, drafts: Iterable[_Draft]) -> list[dict[str, int]]:
+    values = _values(stretch)
+    return [values | {"chat": draft.entity} for draft in drafts]
+
+
+def _examine(connection: StoreConnection, source: str, stretch: Stretch, drafts: Sequence[_Draft]) -> None:
+    more = []
+    for draft, found in zip(
+        drafts, connection.each(_ROWS.format(source=source), _of_chats(stretch, drafts)), strict=True
+    ):
+        draft.rows += found
         draft.messages += len(found)
         if len(found) == EXAMINED:  # and there may be more
-            counted = connection.execute(_COUNT.format(source=source.format(chat=":chat")), values)
-            draft.messages += counted.fetchone()[0] - EXAMINED
-    examined = [place & ARRIVAL_MASK for place in places[:EXAMINED]]
-    marks = ", ".join("?" * len(examined))
-    rows = connection.execute(_ROWS.format(arrivals=marks), examined).fetchall()
-    draft.rows = [row for row in rows if row["revoked_at"] is None]
-    draft.revoked = len(rows) - len(draft.rows)
-    if all(row["from_me"] for row in draft.rows):
-        return None
-    (answered,) = connection.execute(_LAST_OWN, values).fetchone()
+            more.append(draft)
+    for draft, ((counted,),) in zip(
+        more, connection.each(_COUNT.format(source=source), _of_chats(stretch, more)), strict=True
+    ):
+        draft.messages += counted - EXAMINED
+
+
+def _choose(draft: _Draft, answered: int, own: set[str], lines: int) -> None:
+    """What seems to ask something, and which lines are shown. ``answered``: the place of the owner's last message."""
     for row in draft.rows:
         asked = _asked(row, own)
         draft.mentions += asked is Asked.MENTION
-        if asked is not None and row["place"] > (answered or 0):
+        if asked is not None and row["place"] > answered:
             draft.asked[row["place"] & ARRIVAL_MASK] = asked
     newest = [row["place"] & ARRIVAL_MASK for row in draft.rows[:lines]]
     asking = list(islice((arrival for arrival in draft.asked if arrival not in newest), ASKED_AT_MOST))
     draft.shown = [*reversed(asking), *reversed(newest)]
-    return draft
 
 
 def _asked(row: Row, own: set[str]) -> Asked | None:

@@ -9,11 +9,12 @@ replaces the count of what it knew of.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import fields
 from typing import Final
 
 from whatsapp_mcp.models.app_state import ChatChanged
-from whatsapp_mcp.store.database import StoreConnection
+from whatsapp_mcp.store.database import Inquiry, Row, StoreConnection
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, fitting, place_floor
 from whatsapp_mcp.store.write.chat_row import ChatRow
 from whatsapp_mcp.store.write.unread import Unread
@@ -38,6 +39,8 @@ class Chats:
     def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
         self._rows: dict[int, ChatRow] = {}
+        self._ahead: dict[int, Row | None] = {}
+        """Rows as they were read at the beginning, where nobody has asked for them yet."""
         self.unread = Unread(connection)
 
     def get(self, entity: int, now: int) -> ChatRow:
@@ -53,22 +56,32 @@ class Chats:
         """The row as it stands in this transaction."""
         if entity in self._rows:
             return self._rows[entity]
-        values = self._connection.execute(_SELECT, (entity,)).fetchone()
+        if entity in self._ahead:
+            values = self._ahead[entity]
+        else:
+            values = self._connection.execute(_SELECT, (entity,)).fetchone()
         return None if values is None else ChatRow(*values)
+
+    def read_ahead(self, inquiry: Inquiry, entities: Collection[int]) -> None:
+        """Read the rows of some chats that will be asked for."""
+        self._ahead = dict.fromkeys(entities)
+        self._ahead |= {row[0]: row for row in inquiry.chats(self._connection, ", ".join(_COLUMNS), entities)}
 
     def drop(self, entity: int) -> None:
         """Forget a row that the caller deletes."""
         self._rows.pop(entity, None)
+        self._ahead.pop(entity, None)
 
     def flush(self) -> None:
         """Write what changed."""
         self._connection.executemany(
             _WRITE, [tuple(getattr(row, column) for column in _COLUMNS) for row in self._rows.values()]
         )
-        self._rows.clear()
+        self.forget()
 
     def forget(self) -> None:
         self._rows.clear()
+        self._ahead.clear()
 
     # -- counting -----------------------------------------------------------------------------------------------------
 
@@ -83,12 +96,14 @@ class Chats:
         has_media: bool,
         is_note: bool,
         reads: bool = True,
+        is_new: bool = False,
     ) -> None:
         """A message came, or one that was hidden is shown again.
 
         Args:
             is_note: we wrote it to ourselves, elsewhere.
             reads: of one of ours, whether the chat was open when it was written.
+            is_new: its arrival number was just given.
         """
         row.message_count += 1
         row.media_count += has_media
@@ -99,7 +114,7 @@ class Chats:
             if reads:
                 self.unread.read(row, place)
         elif live:
-            self.unread.add(row, place)
+            self.unread.add(row, place, is_new=is_new)
 
     def messages_hidden(self, row: ChatRow, *places: int, media: int, sent: int) -> None:
         """The messages at these places (with media, of ours) are hidden now, or gone; their rows say so already."""

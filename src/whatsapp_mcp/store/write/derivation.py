@@ -14,6 +14,7 @@ from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 from whatsapp_mcp.models.events import EventKind
 from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import RANK
+from whatsapp_mcp.store.write.ahead import Ahead
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.event_log import EventLog
 from whatsapp_mcp.store.write.held import Held, held_under, is_note, update_message
@@ -33,12 +34,14 @@ class Derivation:
         index: SearchIndex,
         visibility: Visibility,
         events: EventLog,
+        ahead: Ahead,
     ) -> None:
         self._connection = connection
         self._chats = chats
         self._index = index
         self._visibility = visibility
         self._events = events
+        self._ahead = ahead
         self._awaited: int | None = None
         """How many messages are awaited; None when it must be counted again."""
 
@@ -86,6 +89,7 @@ class Derivation:
         self.derive(chat, message_id, now)
 
     def _await(self, chat: int, message_id: str) -> None:
+        self._ahead.awaits(chat, message_id)
         added = self._connection.execute(
             "INSERT INTO awaited VALUES (?, ?) ON CONFLICT DO NOTHING", (chat, message_id)
         ).rowcount
@@ -96,7 +100,7 @@ class Derivation:
         """Whether the message was awaited; now it is not any more."""
         if self._awaited is None:
             self._awaited = self._connection.execute("SELECT count(*) FROM awaited").fetchone()[0]
-        if not self._awaited:
+        if not self._awaited or self._ahead.is_awaited(chat, message_id) is False:
             return False
         values = (chat, message_id)
         found = self._connection.execute("DELETE FROM awaited WHERE chat = ? AND message_id = ?", values).rowcount > 0

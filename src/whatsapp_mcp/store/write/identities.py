@@ -41,8 +41,17 @@ class Identities:
         self._connection = connection
         self._cache: dict[Jid, Address] = {}
         self._paired: dict[Jid, Jid] = {}
+        self.made: set[int] = set()
+        """Entities that are new in this transaction."""
+        self.moves = 0
+        """How often an address got another entity."""
+
+    def done(self) -> None:
+        """The transaction has ended."""
+        self.made.clear()
 
     def forget(self) -> None:
+        self.made.clear()
         self._cache.clear()
         self._paired.clear()
 
@@ -55,6 +64,14 @@ class Identities:
         known = self._stored(bare) or self._add_address(bare, self._add_entity(bare))
         self._cache[jid] = self._cache[bare] = known
         return known
+
+    def known(self, jid: Jid) -> Address | None:
+        """The address of ``jid``, if it was seen before by this process."""
+        return self._cache.get(jid)
+
+    def found(self, jid: Jid, number: int, entity: int) -> None:
+        """``jid``, a bare one, is stored with these."""
+        self._cache[jid] = Address(number, entity)
 
     def jid_of(self, entity: int) -> Jid:
         """Canonical."""
@@ -114,6 +131,7 @@ class Identities:
 
     def unite(self, union: Union, *, kept: int, gone: int) -> None:
         """Give all addresses to ``kept`` and delete ``gone``, to which nothing else refers any more."""
+        self.moves += 1
         execute = self._connection.execute
         execute("UPDATE addresses SET entity = ? WHERE entity = ?", (kept, gone))
         execute("DELETE FROM entities WHERE id = ?", (gone,))
@@ -124,6 +142,7 @@ class Identities:
     def _move(self, lid: Jid, number: Jid, old: int, new: int) -> Union | None:
         if self.jid_of(old).is_lid:
             return Union(lid, number, by_lid=old, by_number=new)
+        self.moves += 1
         self._connection.execute("UPDATE entities SET lid = NULL WHERE id = ?", (old,))
         self._connection.execute("UPDATE addresses SET entity = ? WHERE jid = ?", (new, str(lid)))
         self._cache.clear()
@@ -146,6 +165,7 @@ class Identities:
             "INSERT INTO entities (jid, lid, kind, folded) VALUES (?, ?, ?, '') RETURNING id",
             (str(jid), str(jid) if jid.server == LID else None, _KINDS.get(jid.server, "person")),
         ).fetchone()
+        self.made.add(int(entity))
         return int(entity)
 
     def _add_address(self, jid: Jid, entity: int) -> Address:

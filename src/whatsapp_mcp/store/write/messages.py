@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Final, NamedTuple
 
-from whatsapp_mcp.jid import LID
+from whatsapp_mcp.jid import LID, Jid
 from whatsapp_mcp.models.changes import MessageReceived, MessageTranscribed
 from whatsapp_mcp.models.content import (
     BROADCAST_LIST,
@@ -24,11 +24,12 @@ from whatsapp_mcp.models.notices import Happening
 from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import RANK, clamp, dump_extra, dump_jid, dump_mentions, fitting, load_extra, place_of
 from whatsapp_mcp.store.search.index import document_of
+from whatsapp_mcp.store.write.ahead import Ahead
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.event_log import EventLog
 from whatsapp_mcp.store.write.held import Held, find_held, update_message
-from whatsapp_mcp.store.write.identities import Address
+from whatsapp_mcp.store.write.identities import Address, Identities
 from whatsapp_mcp.store.write.mentioned import with_mentioned
 from whatsapp_mcp.store.write.parts import belonging_to, keeps_first_file, parent_of, twin_of, twins_before
 from whatsapp_mcp.store.write.search_index import SearchIndex
@@ -63,13 +64,22 @@ class _Kept(NamedTuple):
 
 class Messages:
     def __init__(
-        self, connection: StoreConnection, chats: Chats, index: SearchIndex, derivation: Derivation, events: EventLog
+        self,
+        connection: StoreConnection,
+        chats: Chats,
+        index: SearchIndex,
+        derivation: Derivation,
+        events: EventLog,
+        identities: Identities,
+        ahead: Ahead,
     ) -> None:
         self._connection = connection
         self._chats = chats
         self._index = index
         self._derivation = derivation
         self._events = events
+        self._identities = identities
+        self._ahead = ahead
 
     def store(self, change: MessageReceived, wire_chat: Address, sender: Address, now: int) -> None:
         """Store a message. It gets a new arrival number when those who wait for messages should see it: it is new, or
@@ -233,6 +243,7 @@ class Messages:
         self._index.remove(held.place, held.document)
         self._connection.execute("DELETE FROM media WHERE arrival = ?", (held.arrival,))
         self._connection.execute("DELETE FROM messages WHERE arrival = ?", (held.arrival,))
+        self._ahead.removed(held.chat, held.id)
         if not held.is_hidden:
             chat = self._chats.get(held.chat, now)
             self._chats.messages_hidden(chat, held.place, media=held.has_media, sent=held.from_me)
@@ -261,7 +272,7 @@ class Messages:
 
     def _take_twins(self, chat: int, message_id: str, author: Address, now: int) -> None:
         """What shows this new message again came before it: its row gives way."""
-        if not belonging_to(self._connection, chat, message_id):
+        if self._ahead.has_parts(chat, message_id) is False or not belonging_to(self._connection, chat, message_id):
             return
         first = find_held(self._connection, chat, message_id, author)
         if first is None:
@@ -294,7 +305,7 @@ class Messages:
     ) -> bool:
         """False when the id is taken in this chat; ``also``: even then it is stored."""
         chat = wire_chat.entity
-        if not also and self._connection.execute(_TAKEN, (chat, change.id)).fetchone() is not None:
+        if not also and self._is_taken(chat, change.id):
             return False
         content = self._with_unknown_quote(chat, change.content)
         extra = with_mentioned(self._connection, content)
@@ -323,9 +334,10 @@ class Messages:
             kept.created_at if kept else now,
             now,
             change.raw or None,
-            parent_of(content.extra),
+            parent := parent_of(content.extra),
         )
         self._connection.execute(_INSERT, values)
+        self._ahead.stored(chat, change.id, sender.entity, parent)
         self._events.next_arrival()
         file_name = self._insert_media(arrival, media) if media else None
         self._index.add(
@@ -347,6 +359,7 @@ class Messages:
             has_media=media is not None,
             is_note=is_note,
             reads=BROADCAST_LIST not in content.extra,
+            is_new=True,
         )
         if kept is not None and abs(kept.place) <= row.read_place:
             self._chats.unread.remove(row, place)  # a later place of the same second
@@ -374,9 +387,23 @@ class Messages:
         quote = content.quote
         if quote is None or not quote.text:
             return content
-        author = dump_jid(quote.participant)
-        known = self._connection.execute(_QUOTED, (chat, encodable(quote.message_id), author)).fetchone()
-        return content if known is not None else replace(content, extra={**content.extra, QUOTED_TEXT: quote.text})
+        known = self._is_here(chat, encodable(quote.message_id), quote.participant)
+        return content if known else replace(content, extra={**content.extra, QUOTED_TEXT: quote.text})
+
+    def _is_taken(self, chat: int, message_id: str) -> bool:
+        authors = self._ahead.authors(chat, message_id)
+        if authors is not None:
+            return bool(authors)
+        return self._connection.execute(_TAKEN, (chat, message_id)).fetchone() is not None
+
+    def _is_here(self, chat: int, message_id: str, author: Jid | None) -> bool:
+        """Whether this author wrote a message of this id; whoever it is, where that is not told."""
+        authors, told = self._ahead.authors(chat, message_id), dump_jid(author)
+        if authors is not None:
+            known = self._identities.known(author) if author is not None and author == author.bare else None
+            if not authors or told is None or known is not None:
+                return bool(authors) if known is None or told is None else known.entity in authors
+        return self._connection.execute(_QUOTED, (chat, message_id, told)).fetchone() is not None
 
     def _note(self, arrival: int) -> None:
         """We wrote to ourselves, on another device."""

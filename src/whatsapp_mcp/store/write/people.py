@@ -5,6 +5,7 @@ Saved in the phone's address book > what the phone calls the chat > push name > 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -33,6 +34,9 @@ _SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM contacts WHERE entity = ?"
 _WRITE: Final = (
     f"INSERT INTO contacts ({', '.join(_COLUMNS)}, updated_at) VALUES ({'?, ' * len(_COLUMNS)}?)"
     f" ON CONFLICT (entity) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in (*_COLUMNS[1:], 'updated_at'))}"
+)
+_CALLED: Final = (
+    "SELECT entities.jid, chats.name FROM entities LEFT JOIN chats ON chats.entity = entities.id WHERE entities.id = ?"
 )
 
 
@@ -107,36 +111,30 @@ class People:
 
     def flush(self, now: int) -> None:
         """Write names, and what follows from them; the chat rows must be written before."""
-        for entity in self._changed:
-            self._write(self._cache[entity], now)
-        for entity in self._renamed:
-            self._write_best_name(entity, now)
+        self._write([self._cache[entity] for entity in self._changed], now)
+        self._write_best_names(now)
         self._changed.clear()
         self._renamed.clear()
 
-    def _write(self, names: Names, now: int) -> None:
-        if names.full_name or names.first_name or names.push_name or names.business_name:
-            values = (getattr(names, column) for column in _COLUMNS)
-            self._connection.execute(_WRITE, (*values, now))
+    def _write(self, changed: Iterable[Names], now: int) -> None:
+        known = (one for one in changed if one.full_name or one.first_name or one.push_name or one.business_name)
+        values = [(*(getattr(names, column) for column in _COLUMNS), now) for names in known]
+        self._connection.executemany(_WRITE, values)
 
-    def _write_best_name(self, entity: int, now: int) -> None:
-        names = self.names(entity, now)
-        row = self._connection.execute(
-            "SELECT entities.jid, chats.name FROM entities LEFT JOIN chats ON chats.entity = entities.id"
-            " WHERE entities.id = ?",
-            (entity,),
-        ).fetchone()
-        chat_name = None if row[1] is None or _is_number(row[1], row[0]) else row[1]
-        known = (names.full_name or names.first_name, chat_name, names.push_name, names.business_name)
-        folded = dict.fromkeys(f for f in (fold(name) for name in known if name) if f)
-        self._connection.execute(
-            "UPDATE entities SET name = ?, folded = ? WHERE id = ?",
-            (
-                next((name for name in known if name), None),
-                "".join(f"\n {name}" for name in folded) + "\n" if folded else "",
-                entity,
-            ),
-        )
+    def _write_best_names(self, now: int) -> None:
+        """All are read before one is written."""
+        found = [(entity, self._connection.execute(_CALLED, (entity,)).fetchone()) for entity in self._renamed]
+        values = [(*_best(self.names(entity, now), *row), entity) for entity, row in found]
+        self._connection.executemany("UPDATE entities SET name = ?, folded = ? WHERE id = ?", values)
+
+
+def _best(names: Names, jid: str, chat: str | None) -> tuple[str | None, str]:
+    """The best name, and all of them folded; ``chat``: what the phone calls the chat."""
+    chat_name = None if chat is None or _is_number(chat, jid) else chat
+    known = (names.full_name or names.first_name, chat_name, names.push_name, names.business_name)
+    folded = dict.fromkeys(f for f in (fold(name) for name in known if name) if f)
+    best = next((name for name in known if name), None)
+    return best, "".join(f"\n {name}" for name in folded) + "\n" if folded else ""
 
 
 def _is_number(name: str, jid: str) -> bool:

@@ -14,7 +14,8 @@ from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, place_ceiling, place_floor
 from whatsapp_mcp.store.write.chat_row import ChatRow
 
-_ADD: Final = "INSERT INTO unread (arrival, chat, place) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_ADD_NEW: Final = "INSERT INTO unread (arrival, chat, place) VALUES (?, ?, ?)"
+_ADD: Final = f"{_ADD_NEW} ON CONFLICT DO NOTHING"
 _READ: Final = "DELETE FROM unread WHERE chat = ? AND place <= ?"
 _WRITTEN: Final = f"kind != '{MessageKind.NOTICE}'"
 """What happened to a group is nothing to read."""
@@ -42,10 +43,14 @@ class Unread:
     def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
 
-    def add(self, row: ChatRow, place: int) -> None:
-        """A message that is shown; it is read already when it lies before what is read."""
+    def add(self, row: ChatRow, place: int, *, is_new: bool = False) -> None:
+        """A message that is shown; it is read already when it lies before what is read.
+
+        ``is_new``: nothing was ever said of its arrival number.
+        """
         if place > row.read_place:
-            row.unread += self._connection.execute(_ADD, (place & ARRIVAL_MASK, row.entity, place)).rowcount
+            add = _ADD_NEW if is_new else _ADD
+            row.unread += self._connection.execute(add, (place & ARRIVAL_MASK, row.entity, place)).rowcount
 
     def remove(self, row: ChatRow, *places: int) -> None:
         """These messages are gone, hidden or read; whether or not they were unread."""

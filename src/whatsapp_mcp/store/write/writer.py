@@ -45,6 +45,7 @@ from whatsapp_mcp.store.identity import find_entity
 from whatsapp_mcp.store.records import KeyedSend, Look, Pauses, Settled
 from whatsapp_mcp.store.rows import clamp, stored_jid
 from whatsapp_mcp.store.search.index import INDEX_VERSION, is_current
+from whatsapp_mcp.store.write.ahead import Ahead
 from whatsapp_mcp.store.write.app_state import AppState, ChatStatement
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
@@ -104,8 +105,11 @@ class StoreWriter:
         self._index = SearchIndex(connection, search_tables(connection))
         self._visibility = Visibility(connection, self._chats, self._index)
         self._events = EventLog(connection, int(self._meta("arrival") or 0))
-        self._derivation = Derivation(connection, self._chats, self._index, self._visibility, self._events)
-        self._messages = Messages(connection, self._chats, self._index, self._derivation, self._events)
+        self._ahead = Ahead(connection, self._identities, self._chats)
+        self._derivation = Derivation(connection, self._chats, self._index, self._visibility, self._events, self._ahead)
+        self._messages = Messages(
+            connection, self._chats, self._index, self._derivation, self._events, self._identities, self._ahead
+        )
         self._reactions_and_receipts = ReactionsAndReceipts(connection, self._derivation, self._events)
         self._sealed = Sealed(connection)
         self._app_state = AppState(connection, self._chats, self._derivation, self._visibility)
@@ -164,7 +168,9 @@ class StoreWriter:
         Raises:
             StoreError: the disk is full, the file damaged, read-only or locked. Nothing of ``changes`` is stored.
         """
+        changes = [*changes]
         with self._transaction() as now:
+            self._ahead.look(changes)
             self._apply_all(changes, now)
         return self._arrival
 
@@ -324,6 +330,8 @@ class StoreWriter:
 
     def _flush(self, now: int) -> None:
         """Write what was collected during a transaction."""
+        self._ahead.forget()
+        self._identities.done()
         self._chats.flush()
         self._people.flush(now)
         self._index.flush()
@@ -337,6 +345,7 @@ class StoreWriter:
             self._identities,
             self._people,
             self._chats,
+            self._ahead,
             self._index,
             self._derivation,
             self._sealed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, Final, cast
 
 import psycopg
@@ -15,7 +16,8 @@ from whatsapp_mcp import postgres
 from whatsapp_mcp.bounded_connection import BoundedConnection
 from whatsapp_mcp.postgres import for_psycopg
 from whatsapp_mcp.store.database import Cursor, Engine, Parameters, Restriction
-from whatsapp_mcp.store.engine.postgres.translation import translated
+from whatsapp_mcp.store.engine.postgres.gathered import Gathered
+from whatsapp_mcp.store.engine.postgres.translation import translated, without_nul
 from whatsapp_mcp.whereabouts import PostgresSchema
 
 _ALIVE: Final = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 30_000}
@@ -24,14 +26,13 @@ _BEGUN_WITHIN: Final = 5.0
 """Seconds."""
 STATEMENT_TIMEOUT: Final = 30_000
 """Milliseconds that one statement may take, where somebody waits for it."""
-REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 class _TextDumper(StrDumper):
-    """PostgreSQL holds no U+0000, and what strangers write may have one: this is the one way of text into it."""
+    """The one way of text into PostgreSQL, but for JSON."""
 
     def dump(self, obj: str) -> Buffer | None:
-        return super().dump(obj.replace("\0", REPLACEMENT) if "\0" in obj else obj)
+        return super().dump(without_nul(obj))
 
 
 class _FlagDumper(Int8Dumper):
@@ -103,6 +104,8 @@ class PostgresConnection:
         """Which store it was that it saw first: the number of one of its tables."""
         self.state: int | None = None
         """Of a connection that only reads: which state of the store it saw last."""
+        self._answers: dict[tuple[Any, ...], list[PostgresRow]] | None = None
+        self._gathered: Gathered | None = None
         self._timeout = statement_timeout
         self._answer_within = answer_within
         self._idle_timeout = postgres.IDLE_SECONDS if ends_idle else 0
@@ -155,13 +158,58 @@ class PostgresConnection:
 
     def execute(self, sql: str, parameters: Parameters = (), /) -> Cursor:
         query = translated(sql, self.where.schema)
-        return self._raw.execute(query.text.encode(), query.bound(parameters) or None)
+        values = query.bound(parameters)
+        if self._gathered is None:
+            return self._raw.execute(query.text.encode(), values or None)
+        return self._gathered.add(query, [values]) if query.changes else self._gathered.execute(query, values)
 
     def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> Cursor:
         query = translated(sql, self.where.schema)
+        if self._gathered is not None and query.changes:
+            return self._gathered.add_all(query, map(query.bound, parameters))
         cursor = self._raw.cursor()
         cursor.executemany(query.text.encode(), map(query.bound, parameters))
         return cursor
+
+    def each(self, sql: str, parameters: Iterable[Parameters], /) -> Iterator[list[Any]]:
+        query = translated(sql, self.where.schema)
+        values = [query.bound(one) for one in parameters]
+        if self._gathered is not None:
+            yield from (self.execute(sql, one).fetchall() for one in values)
+        elif values:
+            cursor = self._raw.cursor()
+            cursor.executemany(query.text.encode(), values, returning=True)
+            yield cursor.fetchall()
+            while cursor.nextset():
+                yield cursor.fetchall()
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Inside, changes wait until somebody could tell the difference; the transaction must be ended inside."""
+        self._gathered = Gathered(self._raw)
+        try:
+            yield
+        finally:
+            self._gathered = None
+
+    def begin_snapshot(self) -> None:
+        """A transaction in which nothing changes, and each answer of ``asked`` stays what it is."""
+        self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self._answers = {}
+
+    def end_snapshot(self) -> None:
+        self._answers = None
+        self._raw.execute(b"ROLLBACK" if self.has_failed else b"COMMIT")
+
+    def asked(self, sql: str, parameters: Sequence[Any] = ()) -> list[PostgresRow]:
+        """The rows that answer a question, asked once in a snapshot: a search that finds nothing tries much the same
+        again and again."""
+        if self._answers is None:
+            return list(self.execute(sql, parameters))
+        key = (sql, *(tuple(value) if isinstance(value, list) else value for value in parameters))
+        if key not in self._answers:
+            self._answers[key] = list(self.execute(sql, parameters))
+        return self._answers[key]
 
     def stream(self, sql: str, parameters: Parameters = ()) -> Iterator[PostgresRow]:
         """Row by row, of a result that is too large to be held at once; nothing else is done meanwhile."""

@@ -16,6 +16,7 @@ from whatsapp_mcp.store.engine.postgres.connection import PostgresConnection
 from whatsapp_mcp.store.engine.postgres.errors import database_errors
 from whatsapp_mcp.store.engine.postgres.schema_journal import PostgresJournal
 from whatsapp_mcp.store.engine.postgres.schema_snapshots import SchemaSnapshots
+from whatsapp_mcp.store.engine.postgres.search import TABLE as SEARCH_TABLE
 from whatsapp_mcp.store.engine.postgres.tables import TABLE_NAMES, migrate, schema_version, table_number
 from whatsapp_mcp.store.journal import EventJournal
 from whatsapp_mcp.whereabouts import PostgresSchema
@@ -55,9 +56,10 @@ class SchemaDatabase:
                 raise StoreError("another machine holds the account now", next_step="It goes on there: look again.")
             if not durable:
                 connection.execute("SET LOCAL synchronous_commit = off")
-            yield
-            connection.execute("UPDATE changed SET number = number + 1")
-            connection.execute("COMMIT")
+            with connection.gathering():
+                yield
+                connection.execute("UPDATE changed SET number = number + 1")
+                connection.execute("COMMIT")
         except BaseException:
             if not connection.is_broken and connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -125,7 +127,7 @@ class SchemaDatabase:
         before = self.size()
         connection.execute("SET statement_timeout = 0")
         try:
-            for table in TABLE_NAMES:
+            for table in (*TABLE_NAMES, SEARCH_TABLE):
                 connection.execute(f"VACUUM (FULL, ANALYZE) {table}")
         finally:
             connection.execute(f"SET statement_timeout = {WRITING_TIMEOUT}")

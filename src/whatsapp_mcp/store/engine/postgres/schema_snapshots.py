@@ -17,7 +17,6 @@ from whatsapp_mcp.store.engine.postgres.tables import schema_version, table_numb
 from whatsapp_mcp.store.version import SCHEMA_VERSION, older_store
 from whatsapp_mcp.whereabouts import PostgresSchema
 
-_BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _ANSWER_WITHIN: Final = STATEMENT_TIMEOUT / 1000 + 5
 
 
@@ -56,7 +55,7 @@ class SchemaSnapshots:
             if connection is None:
                 return self._opened()
             try:
-                connection.begin(_BEGIN)
+                connection.begin_snapshot()
                 if table_number(connection, self._where) == connection.tables:
                     return connection
             except psycopg.OperationalError:
@@ -73,7 +72,7 @@ class SchemaSnapshots:
             if version:
                 if self._readable is not None:
                     make_views(connection)
-                connection.execute(_BEGIN)
+                connection.begin_snapshot()
                 return connection
         except BaseException:
             connection.close()
@@ -86,7 +85,7 @@ class SchemaSnapshots:
             connection.close()
             return
         try:
-            connection.execute("ROLLBACK" if connection.has_failed else "COMMIT")
+            connection.end_snapshot()
         except psycopg.Error:
             connection.close()
             return

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from whatsapp_mcp.store.database import StoreConnection
+from whatsapp_mcp.store.database import Row, StoreConnection
+from whatsapp_mcp.store.engine.postgres.connection import PostgresConnection
 from whatsapp_mcp.store.engine.postgres.expression import expression
 from whatsapp_mcp.store.engine.postgres.vector import PERIODS, WHOLE, search_row, time_tag
 from whatsapp_mcp.store.engine.postgres.verifying import index_fault
@@ -40,7 +41,7 @@ _AT_ONCE: Final = 1000
 
 _SAMPLED: Final = f"place & {_SAMPLE - 1} = 0"
 
-_TABLE: Final = "message_search"
+TABLE: Final = "message_search"
 _LAST: Final = (1 << 63) - 1
 
 _ROWS: Final = (
@@ -49,35 +50,34 @@ _ROWS: Final = (
     " kept smallint NOT NULL, words text STORAGE EXTERNAL, document tsvector NOT NULL)"
 )
 _INDEXES: Final = (
-    f"ALTER TABLE {_TABLE} ADD CONSTRAINT message_search_place PRIMARY KEY (place)",
+    f"ALTER TABLE {TABLE} ADD CONSTRAINT message_search_place PRIMARY KEY (place)",
     # What is only noted at first is gone through by each search: no more of it than takes a millisecond.
-    f"CREATE INDEX message_search_words ON {_TABLE} USING gin (document) WITH (gin_pending_list_limit = 256)",
-    f"CREATE INDEX message_search_sample ON {_TABLE} USING gin (document) WITH (fastupdate = off) WHERE {_SAMPLED}",
-    f"CREATE INDEX message_search_kept ON {_TABLE} (kept) WHERE kept > {WHOLE}",
+    f"CREATE INDEX message_search_words ON {TABLE} USING gin (document) WITH (gin_pending_list_limit = 256)",
+    f"CREATE INDEX message_search_sample ON {TABLE} USING gin (document) WITH (fastupdate = off) WHERE {_SAMPLED}",
+    f"CREATE INDEX message_search_kept ON {TABLE} (kept) WHERE kept > {WHOLE}",
 )
-SEARCH_TABLES: Final = (_ROWS.format(table=_TABLE), *_INDEXES)
+SEARCH_TABLES: Final = (_ROWS.format(table=TABLE), *_INDEXES)
 """What makes it."""
 _INSERT: Final = (
-    "INSERT INTO {table} SELECT place, chat, length, kept, words, CAST(document AS tsvector) FROM unnest("
-    "CAST(? AS bigint[]), CAST(? AS integer[]), CAST(? AS integer[]), CAST(? AS smallint[]), CAST(? AS text[]),"
-    " CAST(? AS text[])) AS made(place, chat, length, kept, words, document)"
+    "INSERT INTO {table} (place, chat, length, kept, words, document) VALUES (?, ?, ?, ?, ?, CAST(? AS tsvector))"
 )
 _PLAN: Final = (
-    # In this way, each statement below can be answered in one way only, whatever the planner believes of the rows.
+    # In this way, each statement below can be answered in one way only, whatever the planner believes of the rows. The
+    # last column: whether all documents are whole.
     "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true),"
     " set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true),"
-    " set_config('work_mem', '32MB', true)"
+    " set_config('work_mem', '32MB', true),"
+    f" NOT EXISTS (SELECT 1 FROM main.{TABLE} WHERE kept > {WHOLE})"
 )
-_ALL_WHOLE: Final = f"SELECT NOT EXISTS (SELECT 1 FROM main.{_TABLE} WHERE kept > {WHOLE})"
 # On a restricted connection, a view stands for the table: the conditions on the chat say the same, and cost less.
 # The sum keeps the planner from the index of the places.
 _FOUND: Final = (
-    f"SELECT place FROM main.{_TABLE} WHERE document @@ CAST(? AS tsquery) AND place + 0 BETWEEN ? AND ? {{conditions}}"
+    f"SELECT place FROM main.{TABLE} WHERE document @@ CAST(? AS tsquery) AND place + 0 BETWEEN ? AND ? {{conditions}}"
     " ORDER BY place + 0 DESC LIMIT ?"
 )
 # A function instead of the operator keeps it from the words' index.
 _OF_ALL: Final = (
-    f"SELECT place FROM main.{_TABLE} WHERE place BETWEEN ? AND ? {{conditions}} ORDER BY place DESC LIMIT ? OFFSET ?"
+    f"SELECT place FROM main.{TABLE} WHERE place BETWEEN ? AND ? {{conditions}} ORDER BY place DESC LIMIT ? OFFSET ?"
 )
 _NOT_OURS: Final = f"NOT ts_match_vq(document, CAST('{OWN}' AS tsquery))"
 # From the newest one back, each look goes to the end of the period before. Few messages, or one that pretends to be of
@@ -85,8 +85,8 @@ _NOT_OURS: Final = f"NOT ts_match_vq(document, CAST('{OWN}' AS tsquery))"
 _IN_PERIODS: Final = (
     "SELECT bits, array_agg(place >> bits) FROM unnest(CAST(? AS integer[])) AS of_length(bits), LATERAL ("
     " WITH RECURSIVE newest(place) AS ("
-    f"SELECT max(place) FROM main.{_TABLE} WHERE place BETWEEN ? AND ?"
-    f" UNION ALL SELECT (SELECT max(message.place) FROM main.{_TABLE} AS message"
+    f"SELECT max(place) FROM main.{TABLE} WHERE place BETWEEN ? AND ?"
+    f" UNION ALL SELECT (SELECT max(message.place) FROM main.{TABLE} AS message"
     " WHERE message.place >= ? AND message.place < newest.place >> bits << bits) FROM newest WHERE place IS NOT NULL"
     ") SELECT place FROM newest WHERE place IS NOT NULL LIMIT ?) AS period GROUP BY bits ORDER BY bits"
 )
@@ -145,10 +145,9 @@ class _Look:
     """For what is sought, over one connection, within its transaction."""
 
     def __init__(self, connection: StoreConnection, matching: _Matching) -> None:
-        connection.execute(_PLAN)
         self._connection = connection
         self._asked, self._chats = matching.asked, matching.chats
-        self._all_whole = bool(connection.execute(_ALL_WHOLE).fetchone()[0])
+        self._all_whole = _planned(connection)
 
     def found(self, within: _Range, wanted: int, sample: Sequence[int]) -> list[int]:
         if len(sample) <= _FEW:
@@ -175,13 +174,23 @@ class _Look:
         conditions += [condition for condition, _ in chats]
         sql = _FOUND.format(conditions="".join(f" AND {condition}" for condition in conditions))
         values = (said.tsquery, *within, *said.values, *(value for _, value in chats), limit)
-        return [place for (place,) in self._connection.execute(sql, values)]
+        return [place for (place,) in _rows(self._connection, sql, values)]
+
+
+def _planned(connection: StoreConnection) -> bool:
+    """Whether all documents are whole."""
+    ((*_, all_whole),) = _rows(connection, _PLAN)
+    return bool(all_whole)
+
+
+def _rows(connection: StoreConnection, sql: str, values: Sequence[Any] = ()) -> Sequence[Row]:
+    assert isinstance(connection, PostgresConnection)
+    return connection.asked(sql, values)
 
 
 def _tags_of_time(connection: StoreConnection, within: _Range) -> list[str]:
     """One of which each message in that range has, and few others; none when there would have to be many."""
-    rows = connection.execute(_IN_PERIODS, (list(PERIODS), *within, within.lowest, _TAGS + 1))
-    for bits, periods in rows:
+    for bits, periods in _rows(connection, _IN_PERIODS, (list(PERIODS), *within, within.lowest, _TAGS + 1)):
         if len(periods) <= _TAGS:
             return [time_tag(bits, period) for period in periods]
     return []
@@ -203,9 +212,9 @@ class _OfAll:
             conditions="".join(f" AND {condition}" for condition, _ in conditions)
             + f" AND {_NOT_OURS}" * self.from_others
         )
-        connection.execute(_PLAN)
+        _planned(connection)
         values = (*self.span.below(before), *(value for _, value in conditions), limit, offset)
-        return [place for (place,) in connection.execute(sql, values)]
+        return [place for (place,) in _rows(connection, sql, values)]
 
 
 class VectorTables:
@@ -214,12 +223,12 @@ class VectorTables:
     def change(self, connection: StoreConnection, changes: Iterable[tuple[int, str | None, str | None]]) -> None:
         changes = [*changes]
         if gone := [place for place, old, _ in changes if old]:
-            connection.execute(f"DELETE FROM {_TABLE} WHERE place = ANY(?)", (gone,))
-        _insert(connection, _TABLE, [(place, new) for place, _, new in changes if new])
+            connection.execute(f"DELETE FROM {TABLE} WHERE place = ANY(?)", (gone,))
+        _insert(connection, TABLE, [(place, new) for place, _, new in changes if new])
 
     def rebuild(self, connection: StoreConnection, documents: Iterable[tuple[int, str]]) -> None:
         """Readers go on with the old table until the transaction ends."""
-        new = f"{_TABLE}_new"
+        new = f"{TABLE}_new"
         connection.execute(f"DROP TABLE IF EXISTS {new}")
         connection.execute(_ROWS.format(table=new))
         rows = iter(documents)
@@ -228,13 +237,13 @@ class VectorTables:
         connection.execute(
             "SELECT set_config('maintenance_work_mem', '128MB', true), set_config('statement_timeout', '0', true)"
         )
-        connection.execute(f"DROP TABLE IF EXISTS {_TABLE}")
-        connection.execute(f"ALTER TABLE {new} RENAME TO {_TABLE}")
+        connection.execute(f"DROP TABLE IF EXISTS {TABLE}")
+        connection.execute(f"ALTER TABLE {new} RENAME TO {TABLE}")
         for statement in _INDEXES:
             connection.execute(statement)
 
     def count(self, connection: StoreConnection) -> int:
-        return int(connection.execute(f"SELECT count(*) FROM {_TABLE}").fetchone()[0])
+        return int(connection.execute(f"SELECT count(*) FROM {TABLE}").fetchone()[0])
 
     def matching(self, connection: StoreConnection, query: Query, filters: Filters, span: Span) -> FoundPlaces | None:
         within = _Range(span.lowest, _LAST if span.highest is None else span.highest)
@@ -257,7 +266,7 @@ class VectorTables:
         return None if source is None else len(source.places(connection, most))
 
     def lengths(self, connection: StoreConnection, places: Sequence[int]) -> Mapping[int, Any]:
-        rows = connection.execute(f"SELECT place, length FROM {_TABLE} WHERE place = ANY(?)", (list(places),))
+        rows = connection.execute(f"SELECT place, length FROM {TABLE} WHERE place = ANY(?)", (list(places),))
         return dict(map(tuple, rows))
 
     def fault(self, connection: StoreConnection) -> str | None:
@@ -265,9 +274,7 @@ class VectorTables:
 
 
 def _insert(connection: StoreConnection, table: str, documents: Sequence[tuple[int, str]]) -> None:
-    if documents:
-        columns = zip(*(search_row(place, document) for place, document in documents), strict=True)
-        connection.execute(_INSERT.format(table=table), [list(column) for column in columns])
+    connection.executemany(_INSERT.format(table=table), [search_row(place, document) for place, document in documents])
 
 
 TABLES: Final = VectorTables()

@@ -110,7 +110,7 @@ _INDEXES: Final = (
     "INDEX events_message ON events(chat, message_id)",
 )
 TABLE_NAMES: Final = tuple(table.partition(" ")[0] for table in _TABLES)
-"""Without those of the search index."""
+"""Without that of the search index."""
 FIRST: Final = MIGRATIONS
 """What the tables above have in them."""
 LATER: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})

@@ -51,22 +51,25 @@ def search_row(place: int, document: str) -> SearchRow:
     words = document.split()
     positions: dict[str, list[int]] = {}
     for position, word in enumerate(words, 1):
-        positions.setdefault(word, []).append(position)
-    tags = [word for word in positions if is_tag(word)]
+        if word in positions:
+            positions[word].append(position)
+        else:
+            positions[word] = [position]
+    tags = [word for word in positions if word[0] == TAG_SIGN and is_tag(word)]
     chat = next(int(tag[2:]) for tag in tags if tag[1] == "c")
     for tag in (*tags, *_time_tags(place)):
         positions[tag] = []
     if (
         len(words) <= _LAST_POSITION
-        and max(map(len, positions.values())) <= _POSITIONS
-        and not any(map(is_overlong, positions))
+        and (len(words) <= _POSITIONS or max(map(len, positions.values())) <= _POSITIONS)
+        and (max(map(len, words)) * 4 <= WORD_BYTES or not any(map(is_overlong, positions)))
     ):
-        vector = " ".join(_lexeme(word, at) for word, at in positions.items())
+        vector = " ".join([_lexeme(word, at) for word, at in positions.items()])
         return SearchRow(place, chat, len(words), WHOLE, None, vector)
     kept, lexemes = LONG, {*map(cut, positions), LONG_TAG}
     if sum(len(lexeme.encode()) for lexeme in lexemes) > _VECTOR_BYTES:
         kept, lexemes = VAST, {*tags, *_time_tags(place), VAST_TAG}
-    return SearchRow(place, chat, len(words), kept, f" {' '.join(words)} ", " ".join(map(_lexeme, lexemes)))
+    return SearchRow(place, chat, len(words), kept, f" {' '.join(words)} ", " ".join(map(quoted, lexemes)))
 
 
 def is_tag(words: str) -> bool:
@@ -97,5 +100,9 @@ def time_tag(bits: int, period: int) -> str:
     return f"{TAG_SIGN}{PERIODS.index(bits)}{period:x}"
 
 
-def _lexeme(word: str, positions: list[int] | tuple[int, ...] = ()) -> str:
-    return f"{quoted(word)}:{','.join(map(str, positions))}" if positions else quoted(word)
+def _lexeme(word: str, positions: list[int]) -> str:
+    if "'" in word or "\\" in word:
+        word = word.replace("\\", "\\\\").replace("'", "''")
+    if len(positions) == 1:  # most of them
+        return f"'{word}':{positions[0]}"
+    return f"'{word}':{','.join(map(str, positions))}" if positions else f"'{word}'"
