@@ -456,10 +456,14 @@ class AccountServers:
         return (*here, *sorted(self._shared.difference(here)))
 
     async def figures(self, name: str) -> AccountFigures:
-        """From its files, and of a session process that runs how much waits there."""
+        """From its files, and of a session process that runs how much waits there. What lies in the database is told
+        by the node that has the account, or had it last, and by no other."""
+        from whatsapp_mcp.models.figures import AccountFigures
         from whatsapp_mcp.offline.figures import figures_of
         from whatsapp_mcp.pipe.control import GetQueue
 
+        if not self._is_for_us(name):
+            return AccountFigures(hold=self._hold(name))
         found = replace(await anyio.to_thread.run_sync(figures_of, self._of(name)), hold=self._hold(name))
         manager = self._managers.get(name)
         if manager is None or manager.snapshot.state is not SessionState.CONNECTED:
@@ -472,6 +476,9 @@ class AccountServers:
 
     def node(self) -> NodeFigures | None:
         return None if self._membership is None else self._membership.figures()
+
+    def _is_for_us(self, name: str) -> bool:
+        return self._membership is None or self._membership.had_last(name)
 
     def _hold(self, name: str) -> HoldFigures | None:
         return None if self._membership is None else self._membership.hold_figures(name)
@@ -488,6 +495,8 @@ class AccountServers:
         known = self._managers[name].snapshot if name in self._managers else None
         if known is not None and (known.state is not SessionState.STOPPED or known.detail):
             return AccountStanding(known.state.value, known.state is SessionState.CONNECTED, known.detail)
+        if not self._is_for_us(name):
+            return AccountStanding("unused", True)
         try:
             state, detail = at_rest(self._of(name), clock.now())
         except (WhatsAppMcpError, OSError) as error:

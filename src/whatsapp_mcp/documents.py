@@ -150,7 +150,7 @@ class _Looks:
 
     def _open(self, where: PostgresSchema) -> Connection[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
-            self._connection = connected(where, answer_within=LOOK_SECONDS)
+            self._connection = connected(where, answer_within=LOOK_SECONDS, ends_idle=True)
             self._connection.autocommit = True
         return self._connection
 

@@ -31,6 +31,9 @@ ANSWER_SECONDS: Final = STATEMENT_SECONDS + 5
 """For what the database would have ended by itself, if it could have said so."""
 LOOK_SECONDS: Final = 2
 """For what a call waits for before anything else: a short look, after which the call fails."""
+IDLE_SECONDS: Final = 60
+"""After which the database ends a connection over which now and then something is asked; the next asks over a new one.
+Each is a process there."""
 _AT_ONCE: Final = 16
 """Threads that wait for the database in the place of the event loop."""
 
@@ -122,12 +125,17 @@ _LIMITERS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, CapacityLimiter]] 
 
 
 def connected(
-    where: PostgresSchema, *, read_only: bool = False, answer_within: float = ANSWER_SECONDS
+    where: PostgresSchema,
+    *,
+    read_only: bool = False,
+    answer_within: float = ANSWER_SECONDS,
+    ends_idle: bool = False,
 ) -> Connection[tuple[Any, ...]]:
     """A connection whose statements find the tables of the schema, and end by themselves when they take too long.
 
     Args:
         answer_within: seconds after which nothing is waited for any more; the connection is closed then.
+        ends_idle: whether the database ends it when it was not used for ``IDLE_SECONDS``.
 
     Raises:
         StoreError: PostgreSQL cannot be reached, or does not let us in.
@@ -135,6 +143,8 @@ def connected(
     """
     parameters = for_psycopg(where)
     parameters["options"] += f" -c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={STATEMENT_SECONDS}s"
+    if ends_idle:
+        parameters["options"] += f" -c idle_session_timeout={IDLE_SECONDS}s"
     if answer_within < CONNECT_SECONDS:
         parameters["connect_timeout"] = str(max(1, int(answer_within)))
     from psycopg import IsolationLevel

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from pydantic import SecretStr
 
@@ -18,6 +20,7 @@ from whatsapp_mcp.assembly import AccountServers, assemble, at_terminal
 from whatsapp_mcp.catalog import load_catalog
 from whatsapp_mcp.clock import now, now_ms
 from whatsapp_mcp.cluster.directory import Directory
+from whatsapp_mcp.cluster.tables import prepare
 from whatsapp_mcp.errors import SetupError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.pipe.ledger import Ledger
@@ -195,3 +198,51 @@ async def test_who_looks_for_other_machines_ends_that_with_itself(
 def asking() -> int:
     """Threads that ask the database about other machines."""
     return sum(thread.name.startswith("cluster") for thread in threading.enumerate())
+
+
+async def test_what_metrics_ask_the_database_does_not_grow_with_the_accounts_of_other_nodes(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    execute = psycopg.Cursor.execute
+
+    def counted(self: psycopg.Cursor[Any], query: Any, *arguments: Any, **named: Any) -> psycopg.Cursor[Any]:
+        if not threading.current_thread().name.startswith("cluster"):  # which beats meanwhile
+            asked.append(query)
+        return execute(self, query, *arguments, **named)
+
+    def held_elsewhere(names: range) -> None:
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            for number in names:
+                connection.execute(
+                    "INSERT INTO whatsapp_mcp.holders VALUES"
+                    " (%s, 'other', '', 0, '', '', 0, 1, true, clock_timestamp() + interval '1 hour')",
+                    (f"of-other-{number}",),
+                )
+            connection.execute("NOTIFY whatsapp_mcp")
+
+    async def statements(most: int) -> int:
+        await soon(lambda: len(accounts.names()) == most)
+        asked.clear()
+        for name in accounts.names():
+            await accounts.figures(name)
+            await asyncio.to_thread(accounts.standing, name)
+        return len(asked)
+
+    settings = Settings(data_dir=tmp_path, database=SecretStr(postgres_url), node="a", require_endpoint=True)
+    accounts = AccountServers(settings)
+    (tmp_path / "default").mkdir()
+    try:
+        async with accounts.serving(lambda name: True):
+            with psycopg.connect(postgres_url, autocommit=True) as connection:
+                prepare(connection)
+            monkeypatch.setattr(psycopg.Cursor, "execute", counted)
+            held_elsewhere(range(2))
+            few = await statements(3)
+            held_elsewhere(range(2, 40))
+            assert await statements(41) == few > 0, "of the account of this node alone"
+    finally:
+        accounts.close()
+        monkeypatch.undo()
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute("DROP SCHEMA whatsapp_mcp CASCADE")

@@ -91,7 +91,9 @@ class Beat:
 
     draining: bool
     holds: Mapping[str, Hold]
-    """By account, of all that were ever held."""
+    """By account: of all that were ever held, or of those that this node has to do with."""
+    whole: bool
+    """Of all."""
     wanted: tuple[WantedAccount, ...]
     """What it was asked to start."""
     orphans: tuple[str, ...]
@@ -251,8 +253,16 @@ class Directory:
 
         await self._ask(ask)
 
-    async def beat(self, instance: str) -> Beat | None:
-        """Say that this node is alive; None: another process has its name now. Raises ClusterUnreachable."""
+    async def beat(self, instance: str, *, whole: bool = True) -> Beat | None:
+        """Say that this node is alive; None: another process has its name now.
+
+        Args:
+            whole: learn of all accounts; else of those that this node has, or had last, and of those whose holder does
+                not renew its hold: there may be thousands of others.
+
+        Raises:
+            ClusterUnreachable: the database does not answer.
+        """
 
         def ask(connection: Connection) -> Beat | None:
             row = connection.execute(
@@ -268,20 +278,12 @@ class Directory:
             ).fetchall()
             holders = connection.execute(
                 "SELECT account, node, held, extract(epoch FROM clock_timestamp() - heartbeat_at)::float8, epoch"
-                " FROM whatsapp_mcp.holders"
+                " FROM whatsapp_mcp.holders WHERE %s OR node = %s"
+                " OR (held AND heartbeat_at < clock_timestamp() - make_interval(secs => %s))",
+                (whole, self.node, FENCE - HEAD_START),
             ).fetchall()
-            found = [(str(account), _hold(row)) for account, *row in holders]
-            return Beat(
-                draining=bool(row[0]),
-                wanted=tuple(WantedAccount(str(row[0]), bool(row[1]), bool(row[2])) for row in wanted),
-                holds=dict(found),
-                orphans=tuple(account for account, one in found if one.held and one.age >= FENCE - HEAD_START),
-                held=tuple(
-                    account
-                    for account, one in found
-                    if one.held and one.age < FENCE - HEAD_START and one.node == self.node
-                ),
-            )
+            known = {str(account): _hold(row) for account, *row in holders}
+            return _beat(self.node, known, wanted, draining=bool(row[0]), whole=whole)
 
         return await self._ask(ask)
 
@@ -381,6 +383,20 @@ def _node(row: Sequence[Any], accounts: Sequence[Any]) -> KnownNode:
 def _hold(row: Sequence[Any]) -> Hold:
     node, held, age, epoch = row
     return Hold(node, held, age, epoch)
+
+
+def _beat(
+    node: str, holds: Mapping[str, Hold], wanted: Sequence[Sequence[Any]], *, draining: bool, whole: bool
+) -> Beat:
+    late = frozenset(account for account, one in holds.items() if one.held and one.age >= FENCE - HEAD_START)
+    return Beat(
+        draining=draining,
+        wanted=tuple(WantedAccount(str(row[0]), bool(row[1]), bool(row[2])) for row in wanted),
+        holds=holds,
+        whole=whole,
+        orphans=tuple(account for account in holds if account in late),
+        held=tuple(account for account, one in holds.items() if one.held and one.node == node and account not in late),
+    )
 
 
 def _candidates(account: str) -> dict[str, object]:

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 import psycopg
 
 from whatsapp_mcp.cluster.database import ClusterUnreachable, connect, told
-from whatsapp_mcp.cluster.directory import Beat, Directory, NameTaken, NoRoom, WantedAccount
+from whatsapp_mcp.cluster.directory import Beat, Directory, Hold, NameTaken, NoRoom, WantedAccount
 from whatsapp_mcp.cluster.tables import CHANNEL
 from whatsapp_mcp.cluster.times import ALIVE, RENEW
 from whatsapp_mcp.errors import SetupError
@@ -28,6 +28,8 @@ _MOVE_LIMIT: Final = 15.0
 """Seconds within which an account that is given away has to be held by another node; then the next one is tried."""
 _READY_LIMIT: Final = 10.0
 """Seconds within which the next holder has to be ready; the account moves then anyway."""
+_WHOLE_EACH: Final = 10.0
+"""Seconds after which it is asked for all accounts, if none was told of meanwhile."""
 _LOOK: Final = 0.05
 
 
@@ -66,6 +68,10 @@ class Membership:
         self._moving: asyncio.Task[None] | None = None
         self._draining = False
         self._last: tuple[float, Beat] | None = None
+        self._holds: dict[str, Hold] = {}
+        """Of all accounts, as far as it was asked; their ages count for nothing."""
+        self._whole_until = 0.0
+        """Until then it is not asked for all of them."""
 
     def figures(self) -> NodeFigures:
         """As the database told last."""
@@ -78,10 +84,18 @@ class Membership:
 
     def hold_figures(self, account: str) -> HoldFigures | None:
         """None: nobody has held it yet, or the database was not asked yet."""
-        if self._last is None or (hold := self._last[1].holds.get(account)) is None:
+        if self._last is None or (known := self._holds.get(account)) is None:
             return None
-        age = max(0.0, time.monotonic() - self._last[0] + hold.age) if hold.held else None
-        return HoldFigures(here=account in self._last[1].held, age=age, holders=hold.epoch)
+        hold = self._last[1].holds.get(account)
+        late = self._last[1].orphans
+        told = hold is not None and hold.held and (hold.node == self._directory.node or account in late)
+        age = max(0.0, time.monotonic() - self._last[0] + hold.age) if hold is not None and told else None
+        return HoldFigures(here=account in self._last[1].held, age=age, holders=(hold or known).epoch)
+
+    def had_last(self, account: str) -> bool:
+        """Whether this node has it, or had it last; also of one that nobody has had yet."""
+        hold = self._holds.get(account)
+        return hold is None or hold.node == self._directory.node
 
     @asynccontextmanager
     async def joined(self) -> AsyncIterator[None]:
@@ -126,13 +140,14 @@ class Membership:
     def _hear(self, account: str) -> None:
         """In the thread of the loop."""
         self._directory.note_change(account)
+        self._whole_until = 0.0
         self._told.set()
 
     async def _run(self) -> None:
         while True:
             self._told.clear()
             try:
-                beat = await self._directory.beat(self._instance)
+                beat = await self._beat()
                 if beat is None:
                     await self._join()
                 else:
@@ -148,10 +163,28 @@ class Membership:
                     await self._told.wait()
             await asyncio.sleep(_LOOK)  # many accounts change at once
 
+    async def _beat(self) -> Beat | None:
+        """Of all accounts when one was told of since the last such beat began, or none for long."""
+        whole = time.monotonic() >= self._whole_until
+        if whole:
+            self._whole_until = time.monotonic() + _WHOLE_EACH
+        try:
+            beat = await self._directory.beat(self._instance, whole=whole)
+        except BaseException:
+            self._whole_until = 0.0
+            raise
+        if beat is None:
+            self._whole_until = 0.0
+        return beat
+
     async def _act(self, beat: Beat) -> None:
         self._draining = beat.draining
         self._last = (time.monotonic(), beat)
-        self._actions.know(beat.accounts)
+        if beat.whole:
+            self._holds = dict(beat.holds)
+            self._actions.know(beat.accounts)
+        else:
+            self._holds.update(beat.holds)
         for one in beat.wanted:
             if beat.draining or not self._begin(one):
                 await self._directory.refuse(one.account)

@@ -35,7 +35,8 @@ class HoldFigures:
     here: bool
     """Whether it is this machine."""
     age: float | None
-    """Seconds since the holder renewed its hold; None: nobody has it."""
+    """Seconds since the holder renewed its hold, told by the holder's machine, and by all when it is late; None
+    otherwise."""
     holders: int
     """How many session processes have held the account so far."""
 

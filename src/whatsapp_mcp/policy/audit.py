@@ -217,6 +217,8 @@ class AuditLog:
                     self._changed.wait(_IDLE)
                 if not self._waiting:
                     self._thread = None
+                    if self._file.waits:  # its connection is worth more than that the next line finds one
+                        self._file.close()
                     return
                 lines = tuple(self._waiting)
                 self._waiting.clear()

@@ -109,7 +109,9 @@ class BookSchema:
     def _begun(self, begin: str) -> PostgresConnection:
         """On a new connection, where the database ended the one before: nothing was begun on it."""
         if self._connection is None:
-            self._connection = PostgresConnection(self._where, statement_timeout=_LIMIT, answer_within=_ANSWER_WITHIN)
+            self._connection = PostgresConnection(
+                self._where, statement_timeout=_LIMIT, answer_within=_ANSWER_WITHIN, ends_idle=True
+            )
         try:
             self._connection.execute(begin)
         except psycopg.OperationalError:

@@ -59,7 +59,10 @@ _OF_ALL: Final = (
     Metric("session_restarts_total", "counter", ("account",), "Session processes that ended by themselves."),
     Metric("held", "gauge", ("account",), "1 where this node holds the account, 0 on the others."),
     Metric(
-        "lease_age_seconds", "gauge", ("account",), "Since the holder renewed its hold; missing when nobody has it."
+        "lease_age_seconds",
+        "gauge",
+        ("account",),
+        "Since the holder renewed its hold: told by its node, and by all when it is late.",
     ),
     Metric("holders_total", "counter", ("account",), "Session processes that have held the account, on all nodes."),
     Metric("queue", "gauge", ("account",), "Events of WhatsApp that wait to be stored; missing without a session."),

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from whatsapp_mcp.errors import InvalidArgument, StoreError
 from whatsapp_mcp.jid import Jid
@@ -48,7 +49,11 @@ class OpenStore:
         self._tell = tell
         self._open_writer = open_writer
         self._collected: list[Change] = []
-        self._news: Stored | None = None
+        self._newest = 0
+        """Arrival up to which was committed."""
+        self._recorded: int | None = None
+        """The same, by another thread."""
+        self._has_news = False
         self._failed = False
         self.writer = open_writer(where)
 
@@ -84,8 +89,11 @@ class OpenStore:
     def flush(self) -> bool:
         """Commit what was collected; False when the file does not take it, now or before: then nothing more is taken as
         stored, and all of it is tried again with what comes next."""
+        return self._written(self.commit_collected)
+
+    def _written(self, write: Callable[[], None]) -> bool:
         try:
-            self.commit_collected()
+            write()
         except Exception as error:
             if not self._failed:
                 logger.exception("the store could not be written")
@@ -139,22 +147,32 @@ class OpenStore:
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Store changes that were not collected. Raises StoreError."""
-        arrival = self.writer.apply(changes)
+        self._committed(self.writer.apply(changes))
+
+    def _committed(self, arrival: int) -> None:
         while due := self.writer.sealed_due():
             arrival = self._settle(due)
-        self._news = Stored(newest_arrival=arrival)
+        self._newest = max(self._newest, arrival)
+        self._has_news = True
+
+    def recorded(self, arrival: int) -> None:
+        """Another thread has committed something, up to this arrival; what follows from it is done when it is told."""
+        self._recorded = arrival
 
     @property
     def has_news(self) -> bool:
         """Whether something was committed that the server has not been told of."""
-        return self._news is not None
+        return self._has_news or self._recorded is not None
 
     def announce(self) -> None:
         """Tell the server what was committed, and end if nothing more should be taken, for want of space."""
-        if self._news is None:
+        if self._recorded is not None:
+            recorded, self._recorded = self._recorded, None
+            self._written(partial(self._committed, recorded))
+        if not self._has_news:
             return
-        news, self._news = self._news, None
-        self._tell(news)
+        self._has_news = False
+        self._tell(Stored(newest_arrival=self._newest))
         try:
             self._database.check_space()
         except StoreError as error:
@@ -197,6 +215,7 @@ class OpenStore:
         self.writer.close()
         self._database.archive(suffix)
         self.writer = self._open_writer(self._where)
+        self._newest, self._recorded = 0, None
         self._journal.clear()
 
     def close(self) -> None:

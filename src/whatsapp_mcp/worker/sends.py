@@ -157,7 +157,7 @@ class Sends:
         )
         result = sent.model_copy(update={"chat": chat})
         finished = [SendFinished(key.key, result.model_dump_json(exclude={"repeated"}))] if key else []
-        self._store.apply_now(received, *finished)
+        self._store.record(received, *finished)
         return result
 
     @contextmanager

@@ -56,6 +56,13 @@ class _Changes:
     store: Callable[[OpenStore], None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """By another thread."""
+
+    arrival: int
+
+
 class StoreThread:
     """Turns events into changes and commits them in batches, in order of arrival."""
 
@@ -77,7 +84,7 @@ class StoreThread:
         self._translate = translate
         self._tell = tell
         self._order = threading.Lock()
-        self._queue: queue.SimpleQueue[_Event | _Work | _Changes | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Event | _Work | _Changes | _Recorded | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name="store", daemon=True)
 
     def recover(self) -> int:
@@ -136,6 +143,12 @@ class StoreThread:
         being committed is waited for."""
         return work(self._store.writer)
 
+    def record(self, *changes: Change) -> None:
+        """Store changes in the calling thread, whatever waits here: they are on the disk when this returns, and are
+        announced after. Raises StoreError."""
+        arrival = self._store.writer.apply(changes)
+        self._queue.put(_Recorded(arrival))
+
     def apply(self, changes: Sequence[Change]) -> Future[None]:
         """Store changes that did not come as an event (a message of ours)."""
         future: Future[None] = Future()
@@ -162,6 +175,9 @@ class StoreThread:
                 self._store_events(events)
                 self._store.announce()
                 events = []
+                continue
+            if isinstance(item, _Recorded):
+                self._store.recorded(item.arrival)
                 continue
             if isinstance(item, _Event):
                 if item.code != EventCode.RECEIPT:

@@ -142,3 +142,22 @@ async def test_a_database_that_does_not_answer_is_named_without_its_password() -
     directory.close()
     assert "postgresql://me@127.0.0.1:1/data" in str(first.value)
     assert "secret" not in str(first.value)
+
+
+async def test_a_beat_between_two_whole_ones_is_of_what_a_node_has_to_do_with(url: str) -> None:
+    async with nodes(url, "a", "b") as (a, _):
+        own, late = take(url, Claim("own", "a")), take(url, Claim("late", "b"))
+        late._deadline.cancel()
+        others = [take(url, Claim(f"of-b-{number}", "b")) for number in range(5)]
+        take(url, Claim("given-back", "a")).release()
+        with psycopg.connect(url, autocommit=True) as connection:
+            fresh = "UPDATE whatsapp_mcp.holders SET heartbeat_at = clock_timestamp() + interval '1 minute' * %s"
+            connection.execute(fresh, (1,))
+            connection.execute(f"{fresh} WHERE account = 'late'", (-1,))
+        whole, beat = await a.beat("a"), await a.beat("a", whole=False)
+        assert whole is not None and beat is not None
+        assert (len(whole.holds), whole.whole, beat.whole) == (8, True, False)
+        assert set(beat.holds) == {"own", "given-back", "late"}
+        assert (beat.held, beat.orphans) == (whole.held, whole.orphans) == (("own",), ("late",))
+        for lease in (own, late, *others):
+            lease.release()

@@ -241,6 +241,22 @@ async def test_an_account_has_no_address_for_mail(simulator: Simulator) -> None:
     assert (answer.get("type"), answer.children()) == ("result", [])
 
 
+async def test_there_are_no_bots(simulator: Simulator) -> None:
+    client, _ = await login(simulator)
+    answer = (await ask(client, "bot", "get", Node("bot", {"v": "2"}))).child("bot")
+    assert answer is not None and answer.children() == []
+
+
+@pytest.mark.parametrize("to", ["call", Jid("", "call")])
+async def test_a_link_to_call_by(to: Attr, simulator: Simulator) -> None:
+    client, _ = await login(simulator)
+    client.send(Node("call", {"id": "c1", "to": to}, [Node("link_create", {"media": "video"})]))
+    answer = await client.receive()
+    made = answer.child("link_create")
+    assert (answer.tag, answer.get("id"), answer.get("type")) == ("ack", "c1", "link_create")
+    assert made is not None and (made.get("media"), len(made.get("token"))) == ("video", 22)
+
+
 async def test_the_phone_vouches_for_the_list_of_its_devices(simulator: Simulator) -> None:
     client, device = await login(simulator, lid=True)
     other = simulator.add_account("12025550150", "Rita")

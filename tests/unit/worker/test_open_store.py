@@ -76,6 +76,20 @@ def test_one_message_that_cannot_be_stored(tmp_path: Path) -> None:
     assert told[-1].newest_arrival == 50
 
 
+def test_what_is_told_never_goes_back(tmp_path: Path) -> None:
+    told: list[Notice] = []
+    store = opened(tmp_path, told)
+    first = store.writer.apply([message("first")])
+    store.commit([message("second")])
+    store.announce()
+    store.recorded(first)
+    assert store.has_news
+    store.announce()
+    store.announce()
+    store.close()
+    assert told == [Stored(newest_arrival=2), Stored(newest_arrival=2)]
+
+
 def test_what_is_no_message_leaves_no_place(tmp_path: Path) -> None:
     told: list[Notice] = []
     store = opened(tmp_path, told, ChatChanged)

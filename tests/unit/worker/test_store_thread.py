@@ -190,6 +190,22 @@ def test_what_somebody_waited_for_is_announced_by_itself(bench: Bench) -> None:
     assert bench.announced.get(timeout=WAIT) == 1
 
 
+def test_what_is_recorded_waits_for_nothing_and_is_announced(bench: Bench) -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    def hold(_writer: StoreWriter) -> None:
+        inside.set()
+        assert go_on.wait(WAIT)
+
+    busy = bench.thread.run(hold)
+    assert inside.wait(WAIT)
+    bench.thread.record(named("ours"))
+    assert bench.writer.stored == ["ours"]
+    go_on.set()
+    result(busy)
+    assert bench.announced.get(timeout=WAIT) == 1
+
+
 def test_what_was_not_announced_is_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_thread, "NEWS_WAIT", 1e6)
     bench = Bench(tmp_path)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from whatsapp_mcp.simulator.service.router import Reply, Router
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
+from whatsapp_mcp.simulator.state.groups import new_invite_code
 from whatsapp_mcp.simulator.state.record import Record
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
@@ -27,6 +28,12 @@ class Calls:
 
     def _receive(self, sender: SimDevice, node: Node, reply: Reply) -> None:
         to, content = node.jid("to"), node.children()
+        if node.get("id") and [child.tag for child in content] == ["link_create"]:
+            # A link that others may call by (Baileys Socket/chats.ts createCallLink); nobody does.
+            link = Node("link_create", {"token": new_invite_code(), "media": content[0].get("media", "audio")})
+            about: dict[str, Attr] = {"class": "call", "id": node.get("id"), "type": "link_create"}
+            reply(Node("ack", {**about, "from": node.attrs.get("to", "")}, [link]))
+            return
         if to is None or not node.get("id") or len(content) != 1 or not content[0].get("call-id"):
             log.warning("%r sent a call without address, id or content: %s", sender, node.xml())
             return

@@ -12,6 +12,7 @@ from psycopg.adapt import Loader
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
+from whatsapp_mcp import postgres
 from whatsapp_mcp.bounded_connection import BoundedConnection
 from whatsapp_mcp.postgres import for_psycopg
 from whatsapp_mcp.store.database import Cursor, Engine, Parameters, Restriction
@@ -82,11 +83,17 @@ class PostgresConnection:
     engine: ClassVar[Engine] = "postgres"
 
     def __init__(
-        self, where: PostgresSchema, *, statement_timeout: int = STATEMENT_TIMEOUT, answer_within: float | None = None
+        self,
+        where: PostgresSchema,
+        *,
+        statement_timeout: int = STATEMENT_TIMEOUT,
+        answer_within: float | None = None,
+        ends_idle: bool = False,
     ) -> None:
         """
         Args:
             answer_within: seconds after which a connection that says nothing is closed; None: when the system says so.
+            ends_idle: whether the database ends it when it was not used for a minute.
 
         Raises:
             psycopg.Error: the database cannot be reached, or refuses.
@@ -101,11 +108,12 @@ class PostgresConnection:
         self._gathered: Gathered | None = None
         self._timeout = statement_timeout
         self._answer_within = answer_within
+        self._idle_timeout = postgres.IDLE_SECONDS if ends_idle else 0
         self._raw = self._connected()
 
     def _connected(self) -> BoundedConnection[PostgresRow]:
         parameters = for_psycopg(self.where)
-        parameters["options"] += f" -c statement_timeout={self._timeout}"
+        parameters["options"] += f" -c statement_timeout={self._timeout} -c idle_session_timeout={self._idle_timeout}s"
         raw: BoundedConnection[PostgresRow] = BoundedConnection.connect(
             **cast("dict[str, Any]", _ALIVE | parameters),
             autocommit=True,

@@ -63,7 +63,7 @@ class SchemaSnapshots:
             connection.close()
 
     def _opened(self) -> PostgresConnection | None:
-        connection = PostgresConnection(self._where, answer_within=_ANSWER_WITHIN)
+        connection = PostgresConnection(self._where, answer_within=_ANSWER_WITHIN, ends_idle=True)
         try:
             connection.tables = table_number(connection, self._where)
             version = schema_version(connection, self._where)
