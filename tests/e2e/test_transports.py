@@ -124,7 +124,7 @@ async def test_toolsets_and_read_only(tmp_path: Path) -> None:
 
 def simulated_server(*options: str) -> StdioServerParameters:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WHATSAPP_MCP_")}
-    kept["WHATSAPP_MCP_SESSION_LINGER"] = "0"
+    kept |= {"WHATSAPP_MCP_SESSION_LINGER": "0", "WHATSAPP_MCP_CONNECT_WAIT": "60"}
     arguments = ["-m", "whatsapp_mcp", "stdio", "--simulated", "--toolsets", "all", *options]
     return StdioServerParameters(command=sys.executable, args=arguments, env=kept)
 
