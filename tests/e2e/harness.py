@@ -58,9 +58,7 @@ class Host:
         login: Json = await self.call("appLogin")
         await (phone or simulator.phone).scan(login["qr_text"])
         result = await self.raw("appDevices")
-        while (
-            result.is_error and body_of(result)["code"] == "not_connected"
-        ):  # a busy machine; the test's limit ends it
+        while result.is_error and body_of(result)["code"] == "not_connected":  # a busy machine; its limit ends it
             result = await self.raw("appDevices")
         device: Json = body_of(result)["results"][0]
         return device
