@@ -19,6 +19,7 @@ class CutConnection:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self._silent = threading.Event()
+        self._changing = threading.Lock()
         self._closed = False
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -36,8 +37,9 @@ class CutConnection:
 
     def heal(self) -> None:
         """What was open is gone; new connections come through."""
-        self.cut()
-        self._silent.clear()
+        with self._changing:  # who is told that a connection is gone may come again at once
+            self.cut()
+            self._silent.clear()
 
     def close(self) -> None:
         self._closed = True
@@ -50,9 +52,10 @@ class CutConnection:
                 near, _ = self._listener.accept()
             except OSError:
                 return
-            if self._silent.is_set():
-                self._open.append(near)  # a connection to which nobody ever says anything
-                continue
+            with self._changing:
+                if self._silent.is_set():
+                    self._open.append(near)  # a connection to which nobody ever says anything
+                    continue
             far = socket.socket(socket.AF_UNIX)
             try:
                 far.connect(self._target)
