@@ -44,19 +44,19 @@ async def keep_pruned(store: StoreThread) -> None:
 
 async def keep_gathered(store: StoreThread) -> None:
     """The search index is gathered when a history has come. Until it is cancelled."""
-    newest, looked_at = store.newest_arrival, -1
+    newest, looked_at, goes_on = store.newest_arrival, -1, False
     while True:
-        await asyncio.sleep(QUIET)
+        await asyncio.sleep(PAUSE if goes_on else QUIET)
         before, newest = newest, store.newest_arrival
-        if newest == looked_at or newest - before > HARDLY:
-            continue
-        while await _part(store, lambda writer: writer.gather_search(), "the search index could not be gathered"):
-            await asyncio.sleep(PAUSE)
-        looked_at = newest
+        if goes_on or (newest != looked_at and newest - before <= HARDLY):
+            looked_at = newest
+            goes_on = await _part(
+                store, lambda writer: writer.gather_search(), "the search index could not be gathered"
+            )
 
 
 async def _part(store: StoreThread, do: Callable[[StoreWriter], bool], complaint: str) -> bool:
-    """Whether to go on. Nobody waits for these tasks: one that failed would end unseen, and nothing be done any more."""
+    """Whether to go on. Nobody waits for these tasks: one that failed would end unseen."""
     try:
         return await asyncio.wrap_future(store.run(do))
     except StoreError as error:
