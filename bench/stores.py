@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -19,6 +19,7 @@ from bench.generate import NOW, SPAN, History, fill
 from whatsapp_mcp.models.changes import Change, MessageReceived
 from whatsapp_mcp.store.search.index import INDEX_VERSION
 from whatsapp_mcp.store.version import SCHEMA_VERSION
+from whatsapp_mcp.store.write.writer import StoreWriter
 
 __all__ = ["DEFAULT", "LargeStore", "Scale", "held_messages", "large_store"]
 
@@ -62,7 +63,11 @@ async def large_store(scale: Scale) -> AsyncIterator[LargeStore]:
 
 async def _made(home: Path, messages: int) -> History:
     history = History()
-    await fill(home / "data" / "default" / "messages.db", messages, history=history, more=held_messages(history))
+    store = home / "data" / "default" / "messages.db"
+    await fill(store, messages, history=history, more=held_messages(history))
+    with closing(StoreWriter(store)) as writer:
+        while writer.gather_search():  # as a session does half a minute after a history
+            pass
     return history
 
 

@@ -57,9 +57,9 @@ from whatsapp_mcp.worker.handlers.side_login import SideLoginHandlers
 from whatsapp_mcp.worker.intake import Intake
 from whatsapp_mcp.worker.login_process import LoginProcess
 from whatsapp_mcp.worker.pause_limits import PauseLimits
-from whatsapp_mcp.worker.pruning import keep_pruned, policy
 from whatsapp_mcp.worker.side_logins import Pausing, SideLogins
 from whatsapp_mcp.worker.store_thread import StoreThread
+from whatsapp_mcp.worker.upkeep import keep_gathered, keep_pruned, policy
 
 logger = logging.getLogger("whatsapp_mcp.session")
 
@@ -181,6 +181,7 @@ class WhatsAppConnection:
         self._go_on_with(self._departures.run())
         if self._retention is not None:
             self._go_on_with(keep_pruned(self.store))
+        self._go_on_with(keep_gathered(self.store))
         self._client.start(
             library or load(self._hello.endpoint, require_endpoint=self._hello.require_endpoint),
             ClientEvents(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,9 @@ from tests.unit.store.build import ANA, BORIS, PHOTO, START, Store, at, message
 from tests.unit.store.conftest import Places
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import MessageReceived
+from whatsapp_mcp.store.database import StoreConnection
+from whatsapp_mcp.store.read import catching_up
+from whatsapp_mcp.store.records import Stretch
 
 WORDS = ("alpha", "beta", "gamma")
 
@@ -134,3 +139,26 @@ def test_odd_pages(store: Store, limit: int, offset: int) -> None:
 
 def test_an_unknown_chat_has_no_messages(store: Store) -> None:
     assert store.reader.messages(Jid.parse("1@s.whatsapp.net"), limit=5, offset=0).total == 0
+
+
+@pytest.mark.parametrize(("lines", "shown", "examined"), [(10, [10] * 6, [6]), (20, [2] * 30, [3, 6, 12, 9])])
+def test_what_is_new_is_examined_as_far_as_it_fits(
+    store: Store, monkeypatch: pytest.MonkeyPatch, lines: int, shown: list[int], examined: list[int]
+) -> None:
+    """Of many chats in which much was written a page shows few; of those in which little was, many."""
+    people = [Jid.parse(f"4917{number:08}@s.whatsapp.net") for number in range(40)]
+    store.apply([message(f"M{n}", n, "hello", chat=people[n % 40]) for n in range(40 * shown[0])])
+    looks: list[int] = []
+    drafts = catching_up._drafts
+
+    def counted(connection: StoreConnection, stretch: Stretch, waiting: Sequence[tuple[int, int]], *rest: Any) -> Any:
+        looks.append(len(waiting))
+        return drafts(connection, stretch, waiting, *rest)
+
+    monkeypatch.setattr(catching_up, "_drafts", counted)
+    stretch = Stretch(start=0, after=0, late=store.writer.newest_arrival, until=store.writer.newest_arrival)
+    found = store.reader.catch_up(stretch, chats=30, lines=lines)
+    assert [news.chat.jid for news in found.chats] == people[:9:-1][: len(shown)]
+    assert [len(news.lines) for news in found.chats] == shown
+    assert looks == examined
+    assert found.more

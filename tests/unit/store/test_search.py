@@ -15,6 +15,7 @@ from whatsapp_mcp.models.app_state import MessageDeletedForMe
 from whatsapp_mcp.models.changes import IdentityLearned
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.delivery import ReceiptKind
+from whatsapp_mcp.store.engine.sqlite import search as sqlite
 from whatsapp_mcp.store.read.listing import COUNTED, FREQUENT, RANKED
 from whatsapp_mcp.store.search.query import Query
 from whatsapp_mcp.store.write.writer import StoreWriter
@@ -456,3 +457,66 @@ def test_the_index_can_be_made_anew(texts: Store) -> None:
     assert texts.texts(ANA, "nothing here") == ["nothing here"]
     assert texts.texts(ANA, "friday") == texts.texts(ANA, "orcamento") == []
     texts.check()
+
+
+def scatter(store: Store) -> None:
+    """As after a history: many commits, each of which leaves a part of the index."""
+    for batch in range(30):
+        numbers = range(batch * 20, batch * 20 + 20)
+        store.apply([message(f"H{i}", i, f"tree number{i} leaf{i * 7} wood{i % 9}") for i in numbers])
+
+
+def segments(store: Store) -> int:
+    connection = store.writer._connection
+    return int(connection.execute("SELECT count(DISTINCT segid) FROM message_search_idx").fetchone()[0])
+
+
+def test_gathered_after_a_history_the_index_finds_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In small parts, between which messages come and searches find what they found."""
+    monkeypatch.setattr(sqlite, "_SMALL", 4)
+    monkeypatch.setattr(sqlite, "_MERGED", 1)
+    in_a_file = isinstance(store.where, Path)
+    scatter(store)
+    store.apply([edit("H3", 900, "changed"), revoke("H5", 900)])
+    searches = ("tree", "number1*", "wood4 tree", "leaf21 OR leaf28", "tree -wood1", "changed", "number5")
+    found = [store.texts(ANA, search) for search in searches]
+    assert segments(store) > 4 if in_a_file else True
+    parts = 0
+    while store.writer.gather_search():
+        parts += 1
+        assert [store.texts(ANA, search) for search in searches] == found
+        if parts == 2:
+            store.apply([message("LATE", 950, "came meanwhile")])
+    assert [store.texts(ANA, search) for search in searches] == found
+    assert store.texts(ANA, "meanwhile") == (["came meanwhile"] if in_a_file else [])
+    assert (segments(store) <= 2 and parts > 2) if in_a_file else parts == 0
+    assert not store.writer.gather_search()
+    store.check()
+
+
+def test_a_gathering_that_was_cut_off_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not isinstance(store.where, Path):
+        assert not store.writer.gather_search()
+        return
+    monkeypatch.setattr(sqlite, "_SMALL", 4)
+    monkeypatch.setattr(sqlite, "_MERGED", 1)
+    scatter(store)
+    assert store.writer.gather_search()
+    store.writer.close()
+    writer = StoreWriter(store.where)
+    try:
+        while writer.gather_search():
+            pass
+    finally:
+        writer.close()
+    store.writer = StoreWriter(store.where)
+    assert segments(store) == 1
+    assert len(store.texts(ANA, "tree")) == 600
+    store.check()
+
+
+def test_a_small_index_is_left_as_it_is(store: Store) -> None:
+    scatter(store)
+    before = segments(store) if isinstance(store.where, Path) else 0
+    assert not store.writer.gather_search()
+    assert not isinstance(store.where, Path) or segments(store) == before

@@ -101,7 +101,12 @@ def catch_up(connection: StoreConnection, stretch: Stretch, *, cursor: str | Non
     waiting = [found for found in _newest_first(connection, stretch) if before is None or found[0] < before]
     drafts: list[_Draft] = []
     room, looked_at = LINES, 0
-    while len(drafts) < chats and room > 0 and (some := waiting[looked_at : looked_at + chats - len(drafts)]):
+    at_once = -(-LINES // max(1, lines))  # these fill the page where much was written in each
+    while len(drafts) < chats and room > 0:
+        some = waiting[looked_at : looked_at + min(at_once, chats - len(drafts))]
+        if not some:
+            break
+        at_once *= 2
         for draft in _drafts(connection, stretch, some, own, lines):
             if room > 0:
                 looked_at += 1

@@ -34,6 +34,10 @@ class SearchTables(Protocol):
     def rebuild(self, connection: StoreConnection, documents: Iterable[tuple[int, str]]) -> None:
         """Forget everything, however broken it is, and hold these. Within a transaction."""
 
+    def gather(self, connection: StoreConnection, *, begun: bool) -> bool:
+        """Do a small part of putting together what lies in many places, as after a history; False when all, or enough
+        of it, is in one. ``begun``: the last call said True. Within a transaction."""
+
     def count(self, connection: StoreConnection) -> int:
         """How many documents there are."""
 

@@ -33,6 +33,7 @@ class SearchIndex:
         self._connection = connection
         self._tables = tables
         self._pending: dict[int, _Pending] = {}
+        self._gathers = False
 
     def add(self, place: int, document: str | None) -> None:
         """None, here and below: the message is not to be found."""
@@ -51,6 +52,12 @@ class SearchIndex:
 
     def forget(self) -> None:
         self._pending.clear()
+        self._gathers = False
+
+    def gather(self) -> bool:
+        """See ``SearchTables.gather``."""
+        self._gathers = self._tables.gather(self._connection, begun=self._gathers)
+        return self._gathers
 
     def move(self, chat: int, to: int) -> None:
         """All messages of one chat belong to another; to be called before their rows are changed."""

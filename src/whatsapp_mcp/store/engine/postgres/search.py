@@ -265,6 +265,9 @@ class VectorTables:
             return source.count(connection, most)
         return None if source is None else len(source.places(connection, most))
 
+    def gather(self, connection: StoreConnection, *, begun: bool) -> bool:
+        return False  # PostgreSQL does so itself
+
     def lengths(self, connection: StoreConnection, places: Sequence[int]) -> Mapping[int, Any]:
         rows = connection.execute(f"SELECT place, length FROM {TABLE} WHERE place = ANY(?)", (list(places),))
         return dict(map(tuple, rows))

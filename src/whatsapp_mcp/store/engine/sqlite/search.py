@@ -27,6 +27,14 @@ SEARCH_TABLE: Final = f"""
 _DELETE: Final = "INSERT INTO message_search (message_search, rowid, document) VALUES ('delete', ?, ?)"
 _INSERT: Final = "INSERT INTO message_search (rowid, document) VALUES (?, ?)"
 
+_MERGE: Final = "INSERT INTO message_search (message_search, rank) VALUES ('merge', ?)"
+_MERGED: Final = 64
+"""Pages that are written at once, which takes some milliseconds."""
+_SMALL: Final = 500
+"""Pages that are quick to go through wherever they lie: of some thirty thousand messages."""
+_APART: Final = 0.25
+"""Share of the pages."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Source:
@@ -66,6 +74,15 @@ class FtsTables:
                 raise
             _replace_table(connection)
         connection.executemany(_INSERT, documents)
+
+    def gather(self, connection: StoreConnection, *, begun: bool) -> bool:
+        """FTS5 leaves a history in some twenty segments, in all of which each word is looked up: that takes twice as
+        long as in one."""
+        if not begun and not _is_scattered(connection):
+            return False
+        before = _total_changes(connection)
+        connection.execute(_MERGE, (_MERGED if begun else -_MERGED,))  # less than nothing: of all segments
+        return _total_changes(connection) - before >= 2  # as FTS5 tells that it did something
 
     def count(self, connection: StoreConnection) -> int:
         return int(connection.execute("SELECT count(*) FROM message_search_docsize").fetchone()[0])
@@ -119,6 +136,17 @@ def _of_all(filters: Filters, span: Span) -> FoundPlaces:
         f" ON m.arrival = indexed.id & {ARRIVAL_MASK} WHERE {' AND '.join(conditions)}"
     )
     return _Source(sql, "indexed.id", (*moments, *values, *filters.apart_from))
+
+
+def _is_scattered(connection: StoreConnection) -> bool:
+    rows = connection.execute("SELECT count(*) FROM message_search_idx GROUP BY segid")
+    pages = [int(of_segment) for (of_segment,) in rows]
+    everywhere = sum(pages)
+    return everywhere > _SMALL and everywhere - max(pages) > _APART * everywhere
+
+
+def _total_changes(connection: StoreConnection) -> int:
+    return int(connection.execute("SELECT total_changes()").fetchone()[0])
 
 
 def _replace_table(connection: StoreConnection) -> None:

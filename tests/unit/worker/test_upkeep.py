@@ -1,13 +1,15 @@
-"""Old messages go while the session runs, and their files, and nothing else."""
+"""While the session runs, old messages go, and their files, and nothing else; the search index is gathered."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final, cast
 
 import pytest
 
@@ -26,10 +28,10 @@ from whatsapp_mcp.store.engine.sqlite.files import journal_path
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.write.writer import StoreWriter
-from whatsapp_mcp.worker import pruning
+from whatsapp_mcp.worker import upkeep
 from whatsapp_mcp.worker.open_store import OpenStore
-from whatsapp_mcp.worker.pruning import keep_pruned, policy
 from whatsapp_mcp.worker.store_thread import StoreThread
+from whatsapp_mcp.worker.upkeep import keep_gathered, keep_pruned, policy
 
 DAY = 24 * 60 * 60
 
@@ -54,13 +56,15 @@ def path_of(writer: StoreWriter) -> Path:
 
 
 @asynccontextmanager
-async def pruned(writer: StoreWriter) -> AsyncIterator[StoreThread]:
+async def pruned(
+    writer: StoreWriter, keep: Callable[[StoreThread], Coroutine[None, None, None]] = keep_pruned
+) -> AsyncIterator[StoreThread]:
     told: list[Notice] = []
     journal = Journal(journal_path(path_of(writer)))
     store = OpenStore(path_of(writer), journal, told.append, open_writer=lambda _: writer)
     thread = StoreThread(store, journal, lambda _code, _payload: [], told.append)
     thread.start()
-    task = asyncio.create_task(keep_pruned(thread))
+    task = asyncio.create_task(keep(thread))
     yield thread
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -150,7 +154,7 @@ async def test_what_gets_old_later_goes_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     """And a failure in between does not end it."""
-    monkeypatch.setattr(pruning, "INTERVAL", 0.01)
+    monkeypatch.setattr(upkeep, "INTERVAL", 0.01)
     now = time.time_ns() // 1_000_000
     writer = StoreWriter(
         tmp_path / "messages.db", now=lambda: now, retention=policy(30, MediaFolder(tmp_path / "media"))
@@ -171,3 +175,61 @@ async def test_what_gets_old_later_goes_later(
         now += 2 * DAY * 1000
         await soon(lambda: writer.find("A1", ANA) is None)
         assert await asyncio.wrap_future(thread.run(lambda _writer: "others work")) == "others work"
+
+
+@pytest.mark.parametrize("failure", [StoreError("disk full"), ValueError("nobody thought of it")])
+async def test_the_search_index_is_gathered_when_little_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    """Part after part, not again before something came; and a failure does not end it."""
+    monkeypatch.setattr(upkeep, "QUIET", 0.01)
+    monkeypatch.setattr(upkeep, "PAUSE", 0.0)
+    writer = StoreWriter(tmp_path / "messages.db")
+    answers: list[bool | Exception] = [True, True, False, failure, False]
+    asked = 0
+
+    def gather() -> bool:
+        nonlocal asked
+        answer = answers[asked] if asked < len(answers) else False
+        asked += 1
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(writer, "gather_search", gather)
+    async with pruned(writer, keep_gathered) as thread:
+        await soon(lambda: asked == 3)
+        await asyncio.wrap_future(thread.run(lambda writer: writer.apply([photo("A1", 1)])))
+        await soon(lambda: asked == 4)
+        await asyncio.wrap_future(thread.run(lambda writer: writer.apply([photo("A2", 1)])))
+        await soon(lambda: asked == 5)
+
+
+class FillingStore:
+    """In which more than hardly anything comes between the first looks at it."""
+
+    LOOKS: Final = 6
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.gathered_at: list[int] = []
+
+    @property
+    def newest_arrival(self) -> int:
+        self.looks += 1
+        return min(self.looks, self.LOOKS) * (upkeep.HARDLY + 1)
+
+    def run(self, _work: Callable[[StoreWriter], bool]) -> Future[bool]:
+        self.gathered_at.append(self.looks)
+        done: Future[bool] = Future()
+        done.set_result(False)
+        return done
+
+
+async def test_while_a_history_comes_the_search_index_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "QUIET", 0.001)
+    store = FillingStore()
+    task = asyncio.create_task(keep_gathered(cast("StoreThread", store)))
+    await soon(lambda: store.looks > FillingStore.LOOKS + 5)
+    task.cancel()
+    assert store.gathered_at == [FillingStore.LOOKS + 1]
