@@ -25,7 +25,7 @@ def test_with_a_database_each_account_has_a_schema(tmp_path: Path) -> None:
     assert other.store == PostgresSchema(URL, "wa_a_b")
 
 
-@pytest.mark.parametrize("where", [Path("/data/a#b/messages.db"), PostgresSchema(URL, "wa_a$b")])
+@pytest.mark.parametrize("where", [Path("data/a#b/messages.db").absolute(), PostgresSchema(URL, "wa_a$b")])
 def test_it_crosses_processes_as_a_text(where: Path | PostgresSchema) -> None:
     assert whereabouts_of(told(where)) == where
 
