@@ -242,7 +242,7 @@ async def test_what_metrics_ask_the_database_does_not_grow_with_the_accounts_of_
             held_elsewhere(range(2, 40))
             many = await statements(41)
             # One more or less: what looks now and then falls into either.
-            assert 0 < few and many < few + 38, "of the account of this node alone"
+            assert few > 0 and many < few + 38, "of the account of this node alone"
     finally:
         accounts.close()
         monkeypatch.undo()
