@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import psycopg
@@ -41,29 +43,31 @@ def ask(where: PostgresSchema, reader: StoreReader, book: PolicyBook) -> None:
     assert [one.rule for one in book.pending(now_ms())] == ["files"]
 
 
-def test_readers_books_and_documents_keep_one_each(where: PostgresSchema) -> None:
+@contextmanager
+def in_use(where: PostgresSchema) -> Iterator[Callable[[], None]]:
+    """A store, a document and a book; asks each of them something."""
     database_at(where).open_for_writing().close()
     write_document(StoredDocument(where, "policy.toml"), b"x")
     reader, book = StoreReader(where), PolicyBook(where)
     book.ask(Question("files", "?", "d" * 64), 5, now_ms())
-    for _ in range(2):
-        ask(where, reader, book)
-        assert connections(where) == 3
+    yield partial(ask, where, reader, book)
     reader.close()
     book.close()
+
+
+def test_readers_books_and_documents_keep_one_each(where: PostgresSchema) -> None:
+    with in_use(where) as ask_all:
+        for _ in range(2):
+            ask_all()
+            assert connections(where) == 3
 
 
 def test_they_let_go_and_begin_again(where: PostgresSchema, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "IDLE_SECONDS", 1)
-    database_at(where).open_for_writing().close()
-    write_document(StoredDocument(where, "policy.toml"), b"x")
-    reader, book = StoreReader(where), PolicyBook(where)
-    book.ask(Question("files", "?", "d" * 64), 5, now_ms())
-    for _ in range(2):
-        ask(where, reader, book)
-        wait_until(lambda: connections(where) == 0, "the end of idle connections")
-    reader.close()
-    book.close()
+    with in_use(where) as ask_all:
+        for _ in range(2):
+            ask_all()
+            wait_until(lambda: connections(where) == 0, "the end of idle connections")
 
 
 def test_an_audit_without_lines_lets_go_and_begins_again(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -82,11 +82,8 @@ class HeldFiles:
                 (self._folder / message_id).unlink(missing_ok=True)
             if not message_id.startswith(PENDING):
                 shared.append(message_id)
-        if self._shared is not None and shared:
-            try:
-                self._shared.let_go(shared)
-            except StoreError as error:
-                logger.warning("files of messages that left stay until the next start: %s", error.message)
+        if shared:
+            self._let_go(lambda _: shared)
 
     def sweep(self, held: Collection[str]) -> None:
         """What processes that were killed left of others."""
@@ -94,11 +91,15 @@ class HeldFiles:
             for file in self._folder.iterdir():
                 if file.name not in held:
                     file.unlink(missing_ok=True)
-        if self._shared is not None:
-            try:
-                self._shared.let_go([name for name in self._shared.held_names() if name not in held])
-            except StoreError as error:
-                logger.warning("files of messages that left stay until the next start: %s", error.message)
+        self._let_go(lambda shared: [name for name in shared.held_names() if name not in held])
+
+    def _let_go(self, names: Callable[[SharedFiles], list[str]]) -> None:
+        if self._shared is None:
+            return
+        try:
+            self._shared.let_go(names(self._shared))
+        except StoreError as error:
+            logger.warning("files of messages that left stay until the next start: %s", error.message)
 
 
 def _duplicate(source: Path, place: Path) -> None:

@@ -63,8 +63,7 @@ def _others(status: Status) -> list[str]:
 def _move(status: Status) -> list[str]:
     if status.move is None:
         return []
-    where = "the database" if status.move.direction == "into-database" else "its files"
-    return [f"the account that moves to {where} {status.move.said}", *_step(status.move.next_step)]
+    return [status.move.line, *_step(status.move.next_step)]
 
 
 def _standing(status: Status) -> list[str]:

@@ -35,6 +35,11 @@ class MoveStatus(BaseModel):
     said: str
     next_step: str
 
+    @property
+    def line(self) -> str:
+        """As a sentence."""
+        return f"the account that moves to {_PLACES[self.direction]} {self.said}"
+
 
 def direction_of(settings: Settings) -> Direction | None:
     """Where to everything is copied; None: it is not."""
@@ -87,8 +92,8 @@ def check_move(settings: Settings) -> Check | None:
     found = move_status(settings)
     if found is None:
         return None
-    said = f"the account that moves to {_PLACES[found.direction]} {found.said}"
-    return warning("move", said, found.next_step) if found.usable else problem("move", said, found.next_step)
+    judged = warning if found.usable else problem
+    return judged("move", found.line, found.next_step)
 
 
 def _written(name: str, settings: Settings) -> Direction | None:
