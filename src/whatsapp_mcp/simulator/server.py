@@ -63,6 +63,9 @@ class Simulator:
         self.app_state = services.app_state
         self.app_state_files = services.app_state_files
         self.business = services.business
+        self.catalogues = services.catalogues
+        """What shops sell."""
+        self.contact_links = services.contact_links
         self.media = services.media
         self.privacy = services.privacy
         self.profile = services.profile

@@ -34,13 +34,18 @@ def _answer_to(request: Node) -> Jid:
 
 
 def iq_result(request: Node, content: Sequence[Node] = ()) -> Node:
-    attrs: dict[str, Attr] = {"from": _answer_to(request), "type": "result", "id": request.get("id")}
-    return Node("iq", attrs, list(content) if content else None)
+    return Node("iq", _answer_attrs(request, "result"), list(content) if content else None)
 
 
 def iq_error(request: Node, code: int, text: str) -> Node:
-    attrs: dict[str, Attr] = {"from": _answer_to(request), "type": "error", "id": request.get("id")}
-    return Node("iq", attrs, [Node("error", {"code": str(code), "text": text})])
+    return Node("iq", _answer_attrs(request, "error"), [Node("error", {"code": str(code), "text": text})])
+
+
+def _answer_attrs(request: Node, kind: str) -> dict[str, Attr]:
+    attrs: dict[str, Attr] = {"from": _answer_to(request), "type": kind}
+    if request.get("id"):  # some clients ask in passing, and wait for nothing
+        attrs["id"] = request.get("id")
+    return attrs
 
 
 def notification(world: World, origin: Jid, kind: str, *content: Node, **more: Attr) -> Node:
@@ -91,9 +96,6 @@ class Router:
         if kind in ("result", "error"):
             if kind == "error":
                 log.info("%r refused a request of ours: %s", device, node.xml())
-            return
-        if not node.get("id"):
-            log.warning("%r sent an iq without id: %s", device, node.xml())
             return
         fault = self._faults.iq[xmlns].take()
         if fault is not None:

@@ -36,6 +36,7 @@ _DELETE = ("8316537688363079", "30062808666639665")
 _ADMINS = ("7130823597031706", "26278439461859188")
 _CAPABILITIES = ("9801384413216421",)
 _FOLLOWERS = ("27472091235714801",)
+_SUBSCRIBERS = ("9783111038412085",)
 _MAX_FOLLOWERS = 500
 
 
@@ -59,6 +60,7 @@ class NewsletterQueries:
             (_ADMINS, self._admins),
             (_CAPABILITIES, self._capabilities),
             (_FOLLOWERS, self._followers),
+            (_SUBSCRIBERS, self._subscribers),
         ):
             for query_id in ids:
                 mex.on_query(query_id, handler)
@@ -150,6 +152,11 @@ class NewsletterQueries:
     def _capabilities(self, device: SimDevice, given: Json) -> Json:
         newsletter = self._find(given.get("newsletter_id"))
         return {"xwa2_newsletter_admin": {"id": str(newsletter.jid), "capabilities": []}}
+
+    def _subscribers(self, device: SimDevice, given: Json) -> Json:
+        """How many there are, which everybody may know (Baileys: newsletterSubscribers)."""
+        newsletter = self._find(given.get("newsletter_id"))
+        return {"xwa2_newsletter_subscribers": {"id": str(newsletter.jid), "subscribers": newsletter.subscribers}}
 
     def _followers(self, device: SimDevice, given: Json) -> Json:
         """The newest first, as its owner and admins may see them."""
