@@ -15,6 +15,7 @@ from tests.unit.simulator.raw_client import RawClient, open_directly, registrati
 from tests.unit.simulator.test_strictness import SERVER, ask, error_of, linked_device
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import HistoryChat, HistoryMessage, Simulator, SimulatorConfig
+from whatsapp_mcp.simulator.network.connection import SETTLING_SECONDS
 from whatsapp_mcp.simulator.service.device_lists import DeviceLists
 from whatsapp_mcp.simulator.service.groups.group_messages import participant_hash
 from whatsapp_mcp.simulator.service.login import PAUSE_SECONDS
@@ -157,6 +158,25 @@ async def test_an_upload_that_asks_first_and_has_a_token_without_padding(simulat
     status, _, _ = await https.answer()
     assert status == "HTTP/1.1 200 OK"
     assert simulator.media.uploads[0].file.blob.size == len(content)
+
+
+@pytest.mark.parametrize(("version", "passive", "settles"), [(2, True, True), (3, False, True), (3, True, False)])
+async def test_a_client_gets_time_to_make_its_keys(
+    version: int, passive: bool, settles: bool, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some take what comes at once for a part of the handshake. Whoever logs in passive does not."""
+    noise, slept, sleep = KeyPair.generate(), list[float](), asyncio.sleep
+
+    async def note(seconds: float) -> None:
+        slept.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", note)
+    device, _ = linked_device(simulator, noise)
+    payload = wa6.ClientPayload(username=int(device.account.number), device=1, passive=passive)
+    client = await RawClient.connect(simulator.endpoint, noise, payload, version=version)
+    assert (await client.receive()).tag == "success"
+    assert (SETTLING_SECONDS in slept) is settles
 
 
 async def test_a_device_is_told_that_its_keys_run_out(simulator: Simulator) -> None:

@@ -81,6 +81,11 @@ class Collection:
 class SimDevice:
     """One device of an account: number 0 is the phone, the others are linked to it."""
 
+    pause: float = 0.0
+    """Seconds that the phone lets pass before each of the first things that it tells the device."""
+    few_keys: Callable[[], None] | None = None
+    """Tells a linked device that others have taken most of its keys."""
+
     def __init__(
         self,
         account: SimAccount,
@@ -106,8 +111,6 @@ class SimDevice:
         self.one_time_prekeys: dict[int, bytes] = {}
         self.more_prekeys: Callable[[], tuple[int, bytes]] | None = None
         """Makes one-time prekeys on demand, for devices that live in this process."""
-        self.few_keys: Callable[[], None] | None = None
-        """Tells a linked device that others have taken most of its keys."""
         self.link: SimLink | None = None
         self.connected_twice = 0
         """How often it logged in while another connection of it was open, which was closed then."""
@@ -115,8 +118,6 @@ class SimDevice:
         """Whether what is delivered goes out at once. A linked device's stanzas wait until it is active."""
         self.active = False
         """Set by ``<active/>``, the client's last step of a login."""
-        self.pause = 0.0
-        """Seconds that the phone lets pass before each of the first things that it tells the device."""
         self.available = False
         """Whether it announced itself as online."""
         self.goes_by_lid = True
