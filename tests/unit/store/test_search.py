@@ -15,7 +15,7 @@ from whatsapp_mcp.models.app_state import MessageDeletedForMe
 from whatsapp_mcp.models.changes import IdentityLearned
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.delivery import ReceiptKind
-from whatsapp_mcp.store.engine.sqlite import search as sqlite
+from whatsapp_mcp.store.engine.sqlite import fts_table as sqlite
 from whatsapp_mcp.store.read.listing import COUNTED, FREQUENT, RANKED
 from whatsapp_mcp.store.search.query import Query
 from whatsapp_mcp.store.write.writer import StoreWriter
