@@ -61,6 +61,10 @@ class FtsTable:
     def count(self, connection: StoreConnection) -> int:
         return int(connection.execute(f"SELECT count(*) FROM {self.name}_docsize").fetchone()[0])
 
+    def is_larger(self, connection: StoreConnection, pages: int) -> bool:
+        """Than so many pages in which words begin."""
+        return connection.execute(f"SELECT 1 FROM {self.name}_idx LIMIT 1 OFFSET ?", (pages,)).fetchone() is not None
+
     def merge(self, connection: StoreConnection, *, begun: bool) -> bool:
         """A small part of making one segment of all; False when it is done, or was not needed.
 
@@ -132,7 +136,7 @@ class FtsHits:
         return [place for (place,) in rows]
 
 
-WHOLE: Final = FtsTable("message_search")
+MESSAGE_SEARCH: Final = FtsTable("message_search")
 """That of all shown messages."""
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from whatsapp_mcp.store.database import StoreConnection
-from whatsapp_mcp.store.engine.sqlite.fts_table import WHOLE, FtsHits, FtsTable
+from whatsapp_mcp.store.engine.sqlite.fts_table import MESSAGE_SEARCH, FtsHits, FtsTable
 from whatsapp_mcp.store.rows import ARRIVAL_MASK
 from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents, kind_tag
 from whatsapp_mcp.store.search.span import Span
@@ -28,17 +28,12 @@ _ENOUGH: Final = 30_000
 """Newest messages: of what is found in less of them than a page counts, all lists are short."""
 _TOO_MANY: Final = 4
 """Times that; it is begun anew then."""
+_STRETCH: Final = 400
+"""Messages that are looked at at once, which takes some milliseconds."""
 _TOP: Final = 1 << 62
 """Above all places."""
 _BOTTOM: Final = 1
 """The lowest place in a span without a start."""
-
-PARTIAL_TABLE: Final = """
-    CREATE TABLE partial_search (
-        name TEXT PRIMARY KEY,     -- a search table that holds only some of the messages
-        lowest INTEGER NOT NULL    -- from this place on, it holds all that it should
-    ) STRICT, WITHOUT ROWID
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +43,10 @@ class PartialIndex:
     """Which messages ``m`` are in it."""
     except_for: str | None
     """The tag of all others."""
-    enough: int | None
-    """So many."""
-    stretch: int
-    """Messages that are looked at at once, which takes some milliseconds."""
+    newest_only: bool
 
     def lowest(self, connection: StoreConnection) -> int:
-        """From this place on, it holds all that it should."""
+        """From this place on, it holds all that it should; above all places where nothing was put into it."""
         row = connection.execute("SELECT lowest FROM partial_search WHERE name = ?", (self.table.name,)).fetchone()
         return int(row[0]) if row is not None else _TOP
 
@@ -73,24 +65,27 @@ class PartialIndex:
     def grow(self, connection: StoreConnection) -> bool:
         """Put a small part more into it; False when there is enough in it. Within a transaction."""
         lowest = self.lowest(connection)
-        if self.enough is not None and lowest != _TOP:
+        if self.newest_only and lowest != _TOP:
             held = self.table.count(connection)
-            if held > _TOO_MANY * self.enough:
+            if held > _TOO_MANY * _ENOUGH:
                 self.clear(connection)
                 return True
-            if held >= self.enough:
+            if held >= _ENOUGH:
                 return False
         if lowest <= _BOTTOM:
             return self.table.merge(connection, begun=False)
-        if connection.execute(f"SELECT 1 FROM {WHOLE.name}_idx LIMIT 1 OFFSET ?", (_LARGE,)).fetchone() is None:
+        if (
+            connection.execute(f"SELECT 1 FROM {MESSAGE_SEARCH.name}_idx LIMIT 1 OFFSET ?", (_LARGE,)).fetchone()
+            is None
+        ):
             return False
         below = connection.execute(
-            f"SELECT id FROM {WHOLE.name}_docsize WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",
-            (lowest, self.stretch - 1),
+            f"SELECT id FROM {MESSAGE_SEARCH.name}_docsize WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",
+            (lowest, _STRETCH - 1),
         ).fetchone()
         next_lowest = _BOTTOM if below is None else int(below[0])
         rows = connection.execute(
-            f"SELECT {DOCUMENT_COLUMNS} FROM {WHOLE.name}_docsize AS indexed"
+            f"SELECT {DOCUMENT_COLUMNS} FROM {MESSAGE_SEARCH.name}_docsize AS indexed"
             f" CROSS JOIN messages AS m ON m.arrival = indexed.id & {ARRIVAL_MASK}"
             " LEFT JOIN media ON media.arrival = m.arrival"
             f" WHERE indexed.id >= ? AND indexed.id < ? AND {self.among} ORDER BY indexed.id",
@@ -104,9 +99,17 @@ class PartialIndex:
         return None if document is None or (self.except_for and self.except_for in document.split()) else document
 
 
-NEWEST: Final = PartialIndex(FtsTable("message_search_newest"), "1", None, _ENOUGH, 300)
-NOT_TEXT: Final = PartialIndex(FtsTable("message_search_not_text"), "m.kind != 'text'", kind_tag("text"), None, 1000)
+NEWEST: Final = PartialIndex(FtsTable("message_search_newest"), "TRUE", None, newest_only=True)
+NOT_TEXT: Final = PartialIndex(
+    FtsTable("message_search_not_text"), "m.kind != 'text'", kind_tag("text"), newest_only=False
+)
 PARTIAL: Final = (NEWEST, NOT_TEXT)
+PARTIAL_TABLES: Final = (
+    *(partial.table.definition for partial in PARTIAL),
+    # From the place lowest on, the search table holds all that it should.
+    "CREATE TABLE partial_search (name TEXT PRIMARY KEY, lowest INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+)
+"""What makes them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.engine.sqlite.expression import fts5
-from whatsapp_mcp.store.engine.sqlite.fts_table import WHOLE, FtsHits
+from whatsapp_mcp.store.engine.sqlite.fts_table import MESSAGE_SEARCH, FtsHits
 from whatsapp_mcp.store.engine.sqlite.partial import NEWEST, NOT_TEXT, PARTIAL, NewestFirst
 from whatsapp_mcp.store.engine.sqlite.verifying import index_fault
 from whatsapp_mcp.store.rows import ARRIVAL_MASK
@@ -21,21 +21,21 @@ class FtsTables:
 
     def change(self, connection: StoreConnection, changes: Iterable[tuple[int, str | None, str | None]]) -> None:
         changes = [*changes]
-        WHOLE.change(connection, changes)
+        MESSAGE_SEARCH.change(connection, changes)
         for partial in PARTIAL:
             partial.change(connection, changes)
 
     def rebuild(self, connection: StoreConnection, documents: Iterable[tuple[int, str]]) -> None:
         for partial in PARTIAL:
             partial.clear(connection)
-        WHOLE.clear(connection)
-        WHOLE.add(connection, documents)
+        MESSAGE_SEARCH.clear(connection)
+        MESSAGE_SEARCH.add(connection, documents)
 
     def gather(self, connection: StoreConnection, *, begun: bool) -> bool:
-        return WHOLE.merge(connection, begun=begun) or any(partial.grow(connection) for partial in PARTIAL)
+        return MESSAGE_SEARCH.merge(connection, begun=begun) or any(partial.grow(connection) for partial in PARTIAL)
 
     def count(self, connection: StoreConnection) -> int:
-        return WHOLE.count(connection)
+        return MESSAGE_SEARCH.count(connection)
 
     def matching(self, connection: StoreConnection, query: Query, filters: Filters, span: Span) -> FoundPlaces | None:
         if query.is_blank and filters.among is None and not filters.tags(alone=True):
@@ -46,7 +46,7 @@ class FtsTables:
         expression, (conditions, values) = fts5(asked), filters.conditions(alone=not query.wanted)
         if filters.kinds and "text" not in filters.kinds and NOT_TEXT.lowest(connection) <= span.lowest:
             return NOT_TEXT.table.matching(expression, conditions, values, span)
-        anywhere = WHOLE.matching(expression, conditions, values, span)
+        anywhere = MESSAGE_SEARCH.matching(expression, conditions, values, span)
         if not any(phrase.is_beginning for phrases in (*asked.wanted, asked.unwanted) for phrase in phrases):
             return anywhere
         return NewestFirst(NEWEST.table.matching(expression, conditions, values, span), anywhere, span)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from whatsapp_mcp.store.database import StoreConnection
-from whatsapp_mcp.store.engine.sqlite.fts_table import WHOLE, FtsTable
+from whatsapp_mcp.store.engine.sqlite.fts_table import MESSAGE_SEARCH, FtsTable
 from whatsapp_mcp.store.engine.sqlite.partial import PARTIAL
 from whatsapp_mcp.store.search import verifying
 from whatsapp_mcp.store.search.index import is_current
@@ -20,12 +20,10 @@ def index_is_current(connection: StoreConnection) -> bool:
 
 def index_fault(connection: StoreConnection) -> str | None:
     """See `whatsapp_mcp.store.search.verifying`. Raises sqlite3.Error: the index cannot be read."""
-    found = verifying.index_fault(connection, _compared(WHOLE, "TRUE"))
+    found = verifying.index_fault(connection, _compared(MESSAGE_SEARCH, "TRUE"))
     for some in PARTIAL:
-        lowest = some.lowest(connection)
-        found = found or verifying.index_fault(
-            connection, _compared(some.table, f"m.place >= {lowest} AND {some.among}")
-        )
+        among = f"m.place >= {some.lowest(connection)} AND {some.among}"
+        found = found or verifying.index_fault(connection, _compared(some.table, among))
     return found
 
 
