@@ -78,8 +78,8 @@ class Store:
         execute = self.writer._connection.execute
         if isinstance(self.where, Path):
             assert execute("PRAGMA foreign_key_check").fetchall() == []
-            for table in (MESSAGE_SEARCH, *(partial.table for partial in PARTIAL)):
-                execute(f"INSERT INTO {table.name} ({table.name}) VALUES ('integrity-check')")
+            for name in (MESSAGE_SEARCH.name, *(partial.table.name for partial in PARTIAL)):
+                execute(f"INSERT INTO {name} ({name}) VALUES ('integrity-check')")
             return
         for table, column, target in _REFERENCES:
             orphans = f"SELECT count(*) FROM {table} WHERE {column} NOT IN (SELECT id FROM {target})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from whatsapp_mcp.store.database import StoreConnection
@@ -43,13 +44,15 @@ class FtsTables:
         asked = query.asked(filters, frugal=True)
         if asked is None:
             return None
-        expression, (conditions, values) = fts5(asked), filters.conditions(alone=not query.wanted)
+        conditions, values = filters.conditions(alone=not query.wanted)
+        table = MESSAGE_SEARCH
         if filters.kinds and "text" not in filters.kinds and NOT_TEXT.lowest(connection) <= span.lowest:
-            return NOT_TEXT.table.matching(expression, conditions, values, span)
-        anywhere = MESSAGE_SEARCH.matching(expression, conditions, values, span)
-        if not any(phrase.is_beginning for phrases in (*asked.wanted, asked.unwanted) for phrase in phrases):
-            return anywhere
-        return NewestFirst(NEWEST.table.matching(expression, conditions, values, span), anywhere, span)
+            table = NOT_TEXT.table
+
+        hits = table.matching(fts5(asked), conditions, values, span)
+        if table is MESSAGE_SEARCH and any(phrase.is_beginning for phrase in chain(*asked.wanted, asked.unwanted)):
+            return NewestFirst(NEWEST.table.matching(fts5(asked), conditions, values, span), hits, span)
+        return hits
 
     def count_matching(self, connection: StoreConnection, query: Query, filters: Filters, most: int) -> int | None:
         asked = query.asked(filters, frugal=True)
