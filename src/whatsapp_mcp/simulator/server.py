@@ -67,6 +67,7 @@ class Simulator:
         """What shops sell."""
         self.contact_links = services.contact_links
         self.media = services.media
+        self.mex = services.mex
         self.privacy = services.privacy
         self.profile = services.profile
         self.groups = services.groups

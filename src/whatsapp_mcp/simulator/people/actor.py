@@ -302,7 +302,7 @@ class Actor(ABC):
         if retry is None or target is None or sent is None:
             log.warning("%r cannot send again: %s", self.device, node.xml())
             return
-        count = int(retry.get("count") or 0)
+        count = retry.number("count") or 0
         if count >= _MAX_RETRIES:
             return
         try:

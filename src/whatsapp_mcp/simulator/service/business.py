@@ -127,12 +127,12 @@ def _opening_hours(day: Node) -> OpeningHours:
     mode = day.get("mode")
     if not day.get("day_of_week") or mode not in ("open_24h", "specific_hours", "appointment_only"):
         raise IqError(400, "bad-request")
-    times = (day.get("open_time"), day.get("close_time"))
+    opens, closes = day.number("open_time"), day.number("close_time")
     if mode != "specific_hours":
         return OpeningHours(day.get("day_of_week"), by_appointment=mode == "appointment_only")
-    if not all(time.isascii() and time.isdigit() and int(time) <= _DAY_MINUTES for time in times):
+    if opens is None or closes is None or max(opens, closes) > _DAY_MINUTES:
         raise IqError(400, "bad-request")
-    return OpeningHours(day.get("day_of_week"), int(times[0]), int(times[1]))
+    return OpeningHours(day.get("day_of_week"), opens, closes)
 
 
 def _profile(wanted: Node, details: BusinessDetails) -> Node:

@@ -73,6 +73,16 @@ class Router:
             raise ValueError(f"two handlers for <{tag}>")
         self._stanzas[tag] = handler
 
+    @property
+    def requests(self) -> list[tuple[str, str]]:
+        """Namespace and type of all requests that are simulated."""
+        return list(self._iq)
+
+    @property
+    def stanzas(self) -> list[str]:
+        """Tags of all stanzas that are."""
+        return list(self._stanzas)
+
     def answers(self, tag: str, xmlns: str = "", kind: str = "") -> bool:
         """Whether it knows what to do with such a stanza of a device; of an iq, whether it has an answer."""
         if tag == "iq" and kind in ("get", "set"):

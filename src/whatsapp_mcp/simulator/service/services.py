@@ -49,17 +49,17 @@ class SimServices:
         self.contact_links = ContactLinks()
         self.privacy = Privacy(world)
         self.media = MediaHost(world, self.routes, faults)
-        pictures, mex = Pictures(world, self.routes), Mex(world)
+        pictures, self.mex = Pictures(world, self.routes), Mex(world)
         self.groups = SimGroups(world, faults, pictures)
-        self.profile = Profile(world, pictures, self.groups.settings, mex)
-        self.newsletters = Newsletters(world, mex, pictures)
-        NewsletterQueries(world, self.newsletters, mex)
+        self.profile = Profile(world, pictures, self.groups.settings, self.mex)
+        self.newsletters = Newsletters(world, self.mex, pictures)
+        NewsletterQueries(world, self.newsletters, self.mex)
         statuses, messages, receipts = StatusPosts(world, faults), SimMessages(world, faults), Receipts(world)
         messages.kinds |= {NEWSLETTER: self.newsletters, BROADCAST: statuses}
         receipts.kinds |= {NEWSLETTER: self.newsletters.receipt, BROADCAST: statuses.receipt}
-        self.groups.register(self.router, messages, mex)
+        self.groups.register(self.router, messages, self.mex)
         presence, prekeys = Presence(world), PreKeys(world)
-        parts = (prekeys, Usync(world), Calls(world), messages, receipts, presence, mex, statuses)
+        parts = (prekeys, Usync(world), Calls(world), messages, receipts, presence, self.mex, statuses)
         named = (self.privacy, self.profile, self.newsletters, self.media, self.app_state)
         for part in (*parts, *named, self.business, self.catalogues, self.contact_links):
             part.register(self.router)

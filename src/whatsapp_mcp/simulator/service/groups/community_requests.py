@@ -9,7 +9,7 @@ from typing import Final
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.groups.communities import MEMBERS_ADD, Communities
 from whatsapp_mcp.simulator.service.groups.group_nodes import group_node, linked_node, participant_node
-from whatsapp_mcp.simulator.service.mex import GraphQlError, Json, Mex
+from whatsapp_mcp.simulator.service.mex import GraphQlError, Json, Mex, part
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.groups import CommunityState, GroupState
@@ -44,7 +44,7 @@ class CommunityRequests:
 
     def register(self, mex: Mex) -> None:
         mex.on_query(_SUBGROUPS, lambda device, given: self._as_json(device, given.get("group_id")))
-        mex.on_query(_COUNTS, lambda device, given: self._as_json(device, _input(given).get("group_jid")))
+        mex.on_query(_COUNTS, lambda device, given: self._as_json(device, part(given, "input").get("group_jid")))
 
     # --- making ---
 
@@ -125,11 +125,6 @@ class CommunityRequests:
 
     def _let_members_add(self, community: GroupState, who: SimAccount, node: Node) -> None:
         self._communities.let_members_add(community, who, on=node.tag == MEMBERS_ADD)
-
-
-def _input(given: Json) -> Json:
-    wanted = given.get("input")
-    return wanted if isinstance(wanted, dict) else {}
 
 
 def _address(node: Node) -> Jid:

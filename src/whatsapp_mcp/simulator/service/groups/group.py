@@ -186,11 +186,11 @@ class SimGroups:
         self.membership = GroupMembership(world, notices, self._new)
         self.communities = Communities(world, self.membership, notices)
         self._services = _Services(self.membership, self.settings, self.communities, pictures)
-        self._requests = GroupRequests(world, self.membership, self.settings, self.communities)
+        self.requests = GroupRequests(world, self.membership, self.settings, self.communities)
         self._messages = GroupMessages(world, faults)
 
     def register(self, router: Router, messages: SimMessages, mex: Mex) -> None:
-        self._requests.register(router, mex)
+        self.requests.register(router, mex)
         messages.kinds[GROUP] = self._messages
 
     def _new(self, group_id: str, subject: str, owner: SimAccount, invite_code: str) -> GroupState:

@@ -21,7 +21,7 @@ from whatsapp_mcp.simulator.service.groups.group_settings import (
     GroupSettings,
     check_description,
 )
-from whatsapp_mcp.simulator.service.mex import GraphQlError, Json, Mex
+from whatsapp_mcp.simulator.service.mex import GraphQlError, Json, Mex, part
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
@@ -107,6 +107,11 @@ class GroupRequests:
             for told in (on, off):
                 handlers["set", told] = partial(self._switch, name=on)
         return handlers
+
+    @property
+    def kinds(self) -> list[tuple[str, str]]:
+        """Type and tag of all requests that are simulated."""
+        return [*self._general, *self._of_group]
 
     def register(self, router: Router, mex: Mex) -> None:
         router.on_iq("w:g2", "get", self._answer)
@@ -273,8 +278,8 @@ class GroupRequests:
             group = self._world.require_group(Jid.parse(str(given.get("group_id"))))
         except (ValueError, IqError):
             raise GraphQlError(404, "Not Found") from None
-        update = given.get("update") or {}
-        mode, sharing = _LINK_MODES.get(update.get("member_link_mode", "")), update.get("limit_sharing")
+        update = part(given, "update")
+        mode, sharing = _LINK_MODES.get(str(update.get("member_link_mode"))), update.get("limit_sharing")
         try:
             if mode is not None:
                 self._settings.set_member_link_mode(group, device.account, mode)
@@ -331,10 +336,10 @@ def _text(node: Node) -> str:
 
 
 def _seconds(node: Node | None) -> int:
-    text = node.get("expiration") if node is not None else "0"
-    if not (text.isascii() and text.isdigit()) or int(text) not in EPHEMERAL_SECONDS:
+    seconds = node.number("expiration") if node is not None else 0
+    if seconds is None or seconds not in EPHEMERAL_SECONDS:
         raise IqError(400, "bad-request")
-    return int(text)
+    return seconds
 
 
 def _add_mode(node: Node) -> MemberAddMode:
