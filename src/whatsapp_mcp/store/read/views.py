@@ -124,22 +124,13 @@ def messages_view(
     listed = options(connection, polls)
     for poll, names in listed.items():
         polls[poll]["options"] = names
-    attached: dict[str, Mapping[Key, Any]] = {
-        "reactions": reactions(connection, shown),
-        "votes": votes(connection, listed),
-        "labels": message_labels(connection, keys),
-        "answers": answers(connection, list(events)),
-        "pinned": pins(connection, shown),
-        "kept": keeps(connection, shown),
-        "parts": parts(connection, shown),
-    }
-    some_have = {field: found for field, found in attached.items() if found}
+    attached = _attached(connection, keys, shown, listed, list(events))
     answered = quotes(connection, rows, extras)
     people = NamedPeople(connection, _named(rows, extras, answered.values()))
 
     def message(numbered: tuple[Row, Key, dict[str, object]]) -> Message:
         row, key, extra = numbered
-        beside = {field: found[key] for field, found in some_have.items() if key in found}
+        beside = {field: found[key] for field, found in attached.items() if key in found}
         if row["revoked_at"] is None and (quoted := answered.get(row["arrival"])) is not None:
             if "@" in quoted.text:
                 quoted = quoted.model_copy(update={"text": people.spoken_unasked(quoted.text)})
@@ -149,6 +140,26 @@ def messages_view(
     numbered = list(zip(rows, keys, extras, strict=True))
     made = each(numbered, message, lambda row: _remains_of_message(row[0]))
     return told(connection, without_unreadable(connection, made))
+
+
+def _attached(
+    connection: StoreConnection,
+    keys: Sequence[Key],
+    shown: Sequence[Key],
+    polls: Mapping[Key, Sequence[str]],
+    events: Sequence[Key],
+) -> dict[str, Mapping[Key, Any]]:
+    """What people attached to the messages of a page: the fields that some of them have, by message."""
+    fields: dict[str, Mapping[Key, Any]] = {
+        "reactions": reactions(connection, shown),
+        "votes": votes(connection, polls),
+        "labels": message_labels(connection, keys),
+        "answers": answers(connection, events),
+        "pinned": pins(connection, shown),
+        "kept": keeps(connection, shown),
+        "parts": parts(connection, shown),
+    }
+    return {field: found for field, found in fields.items() if found}
 
 
 def _of_kind(
