@@ -24,7 +24,7 @@ _ABROAD: Final = "00"
 
 
 def digits_in(text: str) -> str | None:
-    """Those of what is written as a number, right or wrong, in digits of any script; None where it is something else."""
+    """Those of a text that is a number, right or wrong, in digits of any script; None where it is something else."""
     link = _LINK.fullmatch(text.strip())
     bare = (link[1] if link else text).strip()
     for suffix in (f"@{USER}", "@c.us"):
@@ -34,7 +34,7 @@ def digits_in(text: str) -> str | None:
 
 
 def parse_number(text: str, field: str) -> str:
-    """Digits of an international phone number given with or without ``+`` or ``00``, spaces, dashes, as a JID or a link.
+    """Digits of an international phone number, given with or without ``+``, ``00``, spaces, dashes, as a JID or a link.
 
     Raises:
         InvalidArgument: names the field and what is wrong.

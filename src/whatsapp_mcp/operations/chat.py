@@ -232,7 +232,7 @@ async def get_message_context(services: Services, arguments: args.GetMessageCont
         before = after = 0
 
     def look(store: StoreReader) -> list[Message]:
-        message = store.message(arguments["message_id"], chat)
+        message = store.message(arguments["message_id"].strip(), chat)
         if message is None:
             return []
         (near,) = store.around([message], before=before, after=after)
