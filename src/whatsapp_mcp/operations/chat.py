@@ -15,7 +15,7 @@ from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.fallback import shown
 from whatsapp_mcp.models.render import chat_json, label_json, line_json, message_json
 from whatsapp_mcp.models.seed_rows import seed_message_json
-from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.models.views import Chat, Message
 from whatsapp_mcp.operations.hearing import authors
 from whatsapp_mcp.operations.moments import period_meant
 from whatsapp_mcp.operations.outcome import Outcome, Rows
@@ -85,15 +85,10 @@ async def get_chat_messages(services: Services, arguments: args.GetChatMessagesA
     limit = arguments["limit"]
     offset = arguments["offset"]
     start, end = _period(arguments.get("start_time"), arguments.get("end_time"), services.settings.zone)
-    chat = await services.store.look(lambda store: store.chat(chat_jid))
-    if chat is None:
-        raise NotFound(
-            "chat_jid: this chat has no stored messages",
-            next_step="Take chat_jid from listChats.",
-            details={"field": "chat_jid"},
-        )
-    page = await services.store.read(
-        lambda store: store.messages(
+
+    def look(store: StoreReader) -> tuple[Chat, Page[Message]]:
+        chat = _stored(store, chat_jid)
+        return chat, store.messages(
             chat.jid,
             limit=limit,
             offset=offset,
@@ -104,14 +99,25 @@ async def get_chat_messages(services: Services, arguments: args.GetChatMessagesA
             search=arguments.get("search") or None,
             cursor=arguments.get("cursor"),
         )
-    )
+
+    chat, page = await services.store.read(look)
     full = arguments["detail"] == "full"
     here = frozenset(message.id for message in page.rows)
     render = seed_message_json if full else partial(message_json, with_chat=False, beside=here)
-    # Looked up again, for it stands for the names in the rows: one that came with a message is in both.
-    again = await services.store.look(lambda store: store.chat(chat_jid))
-    info = shown(again or chat, partial(chat_json, full=full), dict)
+    info = shown(chat, partial(chat_json, full=full), dict)
     return _messages(page, limit, offset, Rows(page.rows, render), full=full, chat_info=info)
+
+
+def _stored(store: StoreReader, chat_jid: Jid) -> Chat:
+    """Raises NotFound where nothing is stored of the chat."""
+    chat = store.chat(chat_jid)
+    if chat is None:
+        raise NotFound(
+            "chat_jid: this chat has no stored messages",
+            next_step="Take chat_jid from listChats.",
+            details={"field": "chat_jid"},
+        )
+    return chat
 
 
 def _messages(

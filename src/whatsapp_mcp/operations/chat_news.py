@@ -51,12 +51,12 @@ async def catch_up(services: Services, arguments: args.CatchUpArguments) -> Outc
     since = _since(arguments.get("since"), at, services.settings.zone)
     cursor, lines = arguments.get("cursor"), arguments["lines"]
 
-    def look(store: StoreReader) -> tuple[Stretch, int, CaughtUp]:
+    def look(store: StoreReader) -> tuple[Stretch, int, CaughtUp, list[dict[str, Any]] | None]:
         stretch, began, before = _continued(cursor) if cursor else _begun(store, services.caller, since, at)
-        return stretch, began, store.catch_up(stretch, cursor=before, chats=CHATS, lines=lines)
+        found = store.catch_up(stretch, cursor=before, chats=CHATS, lines=lines)
+        return stretch, began, found, not_sent(store, began) if not cursor else None
 
-    stretch, began, found = await services.store.read(look)
-    unsent = await services.store.read(lambda store: not_sent(store, began)) if not cursor else None
+    stretch, began, found, unsent = await services.store.read(look)
     cursors = [f"{_encoded(stretch, began)}-{one}" for one in found.cursors]
     told = [message for one in found.chats for message in one.lines]
     asked = sum(bool(one.asked) for one in found.chats)

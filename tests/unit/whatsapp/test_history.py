@@ -106,7 +106,7 @@ def test_push_names_and_mappings() -> None:
     data = history_sync.HistorySync(syncType=history_sync.HistorySync.PUSH_NAME)
     data.pushnames.add(ID=str(ANA), pushname="Ana 🌞")
     data.phoneNumberToLidMappings.add(pnJID=str(ANA), lidJID=str(ANA_LID))
-    found = changes_from_history(neonize_pb2.HistorySync(Data=data).SerializeToString(), OWN)
+    found = list(changes_from_history(neonize_pb2.HistorySync(Data=data).SerializeToString(), OWN))
     assert found == [IdentityLearned(lid=ANA_LID, number=ANA), ContactSeen(ANA, push_name="Ana 🌞")]
 
 
