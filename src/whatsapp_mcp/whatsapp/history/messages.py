@@ -86,7 +86,7 @@ def changes_of_message(info: WebMessageInfo, place: Place) -> Iterator[Change]:
     yield from about_another or ()
     _take_secret(info)
     content = read_content(info.message)  # also beside what is said about another message there may be some
-    if _BESIDE.isdisjoint(field.name for field, _ in info.ListFields()):
+    if _BESIDE.isdisjoint([field.name for field, _ in info.ListFields()]):
         if content is not None:
             yield _row(info, carrier, content)
         elif about_another is not None or info.message.ListFields():
