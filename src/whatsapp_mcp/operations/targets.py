@@ -274,3 +274,9 @@ def require_written(message: Message, field: str) -> None:
             f"{field}: this row tells what happened to the group; nobody wrote it, so nothing can be done with it",
             field=field,
         )
+
+
+def require_there(message: Message, field: str) -> None:
+    """Raises InvalidArgument for a message that was deleted for everyone: nothing is done with it any more."""
+    if message.revoked_at is not None:
+        raise InvalidArgument(f"{field}: this message was deleted", field=field)
