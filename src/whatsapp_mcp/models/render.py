@@ -119,7 +119,9 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
     lists: dict[str, Sequence[Any]] = {name: value for name, value in details.items() if isinstance(value, list)}
     details |= {name: value[:LIST_LENGTH] for name, value in lists.items()}
     lists |= {"reactions": message.reactions, "mentions": message.mentions, "votes": message.votes}
-    if left_out := {name: len(value) - LIST_LENGTH for name, value in lists.items() if len(value) > LIST_LENGTH}:
+    more = {name: max(0, len(value) - LIST_LENGTH) for name, value in lists.items()}
+    more["mentions"] += message.more_mentions
+    if left_out := {name: count for name, count in more.items() if count}:
         details["left_out"] = left_out
     details.pop(QUOTED_TEXT, None)
     for name in details.keys() & _TIMES:
@@ -156,7 +158,9 @@ def _has_no_details(message: Message) -> bool:
     """As most messages."""
     said = message.extra or message.quoted or message.parts or message.votes or message.cards or message.answers
     longest = max(len(message.reactions), len(message.mentions))
-    return not (said or message.pinned or message.kept or longest > LIST_LENGTH or _is_unread(message))
+    return not (
+        said or message.pinned or message.kept or longest > LIST_LENGTH or message.more_mentions or _is_unread(message)
+    )
 
 
 _TIMES: Final = frozenset({"start_time", "end_time", "moved_from"})
