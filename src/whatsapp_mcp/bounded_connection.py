@@ -32,7 +32,7 @@ class BoundedConnection(psycopg.Connection[Row]):
     """Seconds for each thing that is asked; None: as psycopg has it."""
 
     @classmethod
-    def connect(cls, conninfo: str = "", **parameters: Any) -> Self:  # type: ignore[override]
+    def connect(cls, conninfo: str = "", **parameters: Any) -> Self:
         """As psycopg does.
 
         Raises:
@@ -69,7 +69,7 @@ def _check(info: psycopg.ConnectionInfo) -> None:
     if (encoding := info.parameter_status("server_encoding")) != "UTF8":
         raise SetupError(
             f"the database keeps text as {encoding}, and UTF8 is needed",
-            next_step="Make it anew with `createdb --template template0 --encoding UTF8`.",
+            next_step="Make it anew with `createdb -T template0 -E UTF8`.",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -48,7 +49,12 @@ def test_no_look_is_an_error_for_the_database(place: StoredDocument, monkeypatch
             raise
 
     monkeypatch.setattr(BoundedConnection, "execute", noted)
-    for make in (lambda: None, lambda: make_place(place.where), lambda: write_document(place, b"one")):
+    makes: list[Callable[[], None]] = [
+        lambda: None,
+        lambda: make_place(place.where),
+        lambda: write_document(place, b"one"),
+    ]
+    for make in makes:
         make()
         read_document(place)
         document_version(place)

@@ -130,7 +130,7 @@ def test_a_database_that_takes_text_for_bytes_is_refused(as_bytes: PostgresSchem
     ):
         with pytest.raises(SetupError, match="text as SQL_ASCII") as refused:
             connect()
-        assert "--encoding UTF8" in refused.value.next_step
+        assert "-E UTF8" in refused.value.next_step
 
 
 def test_a_server_that_is_too_old_is_refused(postgres_schema: PostgresSchema, monkeypatch: pytest.MonkeyPatch) -> None:
