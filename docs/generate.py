@@ -74,13 +74,13 @@ of somebody who got the message proves that it was sent; from then on it returns
 ## What catchUp takes for new
 
 `catchUp` tells what is new in the chats of people and groups, the chat with the newest message first. `since` is an ISO
-time (without a zone UTC) or a duration before now: `30m`, `2h`, `1d`, `1w`, `1d12h`. Without it, it is the last look
-of this client: up to where `catchUp` has shown it everything, kept in the message store by token and name of the
-client, so that it outlives conversations, servers and upgrades, and is erased with the messages. Whoever never looked
-gets the last day. The look moves when the last page was shown whole, never for one that was cut or that others follow
-(`next_cursor`), nor when `since` lies after it. What came late counts as new even if it is older. `unanswered` is a
-guess by form: a question mark of any script, a mention of the owner or of all, or a reply to the owner's message, after
-which the owner neither wrote in that chat nor reacted to it.
+time, a duration before now (`30m`, `2h`, `1d`, `1w`, `1d12h`) or a day. Without it, it is the last look of this client:
+up to where `catchUp` has shown it everything, kept in the message store by token and name of the client, so that it
+outlives conversations, servers and upgrades, and is erased with the messages. Whoever never looked gets the last day.
+The look moves when the last page was shown whole, never for one that was cut or that others follow (`next_cursor`), nor
+when `since` lies after it. What came late counts as new even if it is older. `unanswered` is a guess by form: a
+question mark of any script, a mention of the owner or of all, or a reply to the owner's message, after which the owner
+neither wrote in that chat nor reacted to it.
 
 ## What a search finds
 

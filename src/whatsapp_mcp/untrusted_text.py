@@ -9,7 +9,6 @@ variation selector after its base, right-to-left text, combining marks, and the 
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import Any, Final
 
 FIELD_LIMIT: Final = 16_000
@@ -60,9 +59,11 @@ _SUSPECT: Final = re.compile(f"[{_REMOVED_CHARACTERS}{_INVISIBLE}\r\u2028\u2029\
 """Every character that any rule here looks for: a text without one is left as it is, which is the usual case."""
 
 
-decoded: Final = partial(str, encoding="utf-8", errors="replace")
-"""Bytes that should be text. As a ``text_factory`` for SQLite, which does not look whether its texts are UTF-8: by
-itself, Python fails the whole query for one that is not, and quotes it in the error."""
+def decoded(text: bytes) -> str:
+    """Bytes that should be text. As a ``text_factory`` for SQLite, which does not look whether its texts are UTF-8: by
+    itself, Python fails the whole query for one that is not, and quotes it in the error.
+    """
+    return text.decode("utf-8", "replace")
 
 
 def clean_text(text: str, limit: int = FIELD_LIMIT) -> str:

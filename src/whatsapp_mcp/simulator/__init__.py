@@ -38,7 +38,8 @@ Names:
 - ``simulator.media`` (``uploads``, ``downloads``, ``deletions``), ``simulator.world.media`` (the files; ``expire``),
   ``simulator.profile.set_picture(account, jpeg)``, ``simulator.faults.media``.
 - :class:`Group`: ``simulator.group("Weekend trip")`` or ``await simulator.add_group(…)``. ``members``, ``add``,
-  ``remove``, ``rename`` …; ``ana.say("Hi!", to=group)``, ``ana.join(group.invite_code)``, ``ana.leave(group)``.
+  ``remove``, ``rename`` …; ``ana.say("Hi!", to=group)``, ``ana.join(group.invite_code)``, ``ana.leave(group)``. With
+  ``community=True`` it is a community: ``link``, ``unlink``, ``linked_groups``.
 - :class:`Faults`: ``simulator.faults``. :class:`PairingError`: why a scan or code did not link.
 - :class:`ControlServer`, :class:`ControlClient`: the same from another process; ``run_simulate(SimulateOptions(…),
   output)`` is the command.
@@ -48,7 +49,9 @@ Names:
 - ``compose``: contents of messages, for ``send_content`` and :class:`HistoryMessage`.
 
 Further: ``simulator.app_state.switches`` makes conflicts, pages, snapshots and lost answers; ``simulator.business`` has
-the profiles of shops; ``simulator.login.pushes_to_passive`` gives a passive login what it should not get.
+the profiles of shops, ``simulator.catalogues`` what they sell, ``simulator.contact_links`` the links to people;
+``simulator.phone.files.has_files`` is whether the phone uploads a file again for a client that asks;
+``simulator.login.pushes_to_passive`` gives a passive login what it should not get.
 
 A QR code's secret is in its text only, never in a stanza: the simulator cannot scan what nobody tells it. Whoever
 shows the code passes the text on (``simulator.show_qr(text)``, control command ``show_qr``); with

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,7 @@ from whatsapp_mcp.simulator.people.contact import VirtualContact
 from whatsapp_mcp.simulator.people.phone import SimulatedPhone
 from whatsapp_mcp.simulator.service.groups.group import SimGroups
 from whatsapp_mcp.simulator.state.accounts import Collection, SignedPreKey, SimAccount, SimDevice
-from whatsapp_mcp.simulator.state.groups import Description, GroupState
+from whatsapp_mcp.simulator.state.groups import CommunityState, Description, GroupState
 from whatsapp_mcp.simulator.state.kept import (
     KeptAccount,
     KeptDevice,
@@ -138,7 +138,7 @@ def _device(device: SimDevice) -> KeptDevice:
 
 
 def _group(group: GroupState) -> KeptGroup:
-    about = group.description
+    about, community = group.description, group.community
     return KeptGroup(
         id=group.id,
         subject=group.subject,
@@ -152,6 +152,9 @@ def _group(group: GroupState) -> KeptGroup:
         announce=group.announce,
         approval_required=group.approval_required,
         ephemeral_seconds=group.ephemeral_seconds,
+        community=(community.closed, community.members_add_groups) if community else None,
+        parent=group.parent.id if group.parent else None,
+        place=group.place,
     )
 
 
@@ -229,7 +232,7 @@ def _stanza(data: bytes) -> Node | None:
         return None
 
 
-def _restore_groups(world: World, groups: SimGroups, kept: Iterable[KeptGroup]) -> None:
+def _restore_groups(world: World, groups: SimGroups, kept: Sequence[KeptGroup]) -> None:
     people = {account.number: account for account in world.accounts}
     for one in kept:
         if not people.keys() >= {one.owner, *one.members}:
@@ -242,3 +245,8 @@ def _restore_groups(world: World, groups: SimGroups, kept: Iterable[KeptGroup]) 
         if one.description is not None and one.description[3] in people:
             about, text, when, who = one.description
             group.description = Description(about, text, when, people[who])
+        group.community, group.place = CommunityState(*one.community) if one.community else None, one.place
+    by_id = {group.id: group for group in world.groups.values()}
+    for one in kept:
+        if one.id in by_id and one.parent in by_id:
+            by_id[one.id].parent = by_id[one.parent]

@@ -63,7 +63,11 @@ class Simulator:
         self.app_state = services.app_state
         self.app_state_files = services.app_state_files
         self.business = services.business
+        self.catalogues = services.catalogues
+        """What shops sell."""
+        self.contact_links = services.contact_links
         self.media = services.media
+        self.mex = services.mex
         self.privacy = services.privacy
         self.profile = services.profile
         self.groups = services.groups

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from whatsapp_mcp.jid import GROUP, USER, Jid
 
+_DIGITS = 15
+
 Attr = str | Jid
 """Value of an attribute. Numbers are decimal strings on the wire and stay strings."""
 
@@ -38,6 +40,11 @@ class Node:
             return Jid.parse(value)
         except ValueError:
             return None
+
+    def number(self, name: str) -> int | None:
+        """An attribute as a whole number from 0 on; ``None``: it is missing, none, or has more than 15 digits."""
+        text = self.get(name)
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
     def children(self, tag: str | None = None) -> list[Node]:
         """The child nodes, or those with this tag; empty when the content is no list."""

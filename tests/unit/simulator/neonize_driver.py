@@ -286,6 +286,38 @@ class Client:
     def do_leave_group(self, group: str) -> None:
         self.neonize.leave_group(jid(group))
 
+    def do_create_community(self, name: str, closed: bool) -> Any:
+        mode = "request_required" if closed else ""
+        parent = neonize.GroupParent(IsParent=True, DefaultMembershipApprovalMode=mode)
+        return self.neonize.create_group(name, [], group_parent=parent)
+
+    def do_create_linked_group(self, name: str, people: list[str], community: str) -> Any:
+        parent = neonize.GroupLinkedParent(LinkedParentJID=jid(community))
+        return self.neonize.create_group(name, [jid(person) for person in people], linked_parent=parent)
+
+    def do_link_group(self, community: str, group: str) -> None:
+        self.neonize.link_group(jid(community), jid(group))
+
+    def do_unlink_group(self, community: str, group: str) -> None:
+        self.neonize.unlink_group(jid(community), jid(group))
+
+    def do_sub_groups(self, community: str) -> Any:
+        return self.neonize.get_sub_groups(jid(community))
+
+    def do_community_people(self, community: str) -> Any:
+        return self.neonize.get_linked_group_participants(jid(community))
+
+    # --- links to people ---
+
+    def do_contact_link(self, revoke: bool = False) -> str:
+        return self.neonize.get_contact_qr_link(revoke)
+
+    def do_follow_contact_link(self, link: str) -> Any:
+        return self.neonize.resolve_contact_qr_link(link)
+
+    def do_follow_message_link(self, link: str) -> Any:
+        return self.neonize.resolve_business_message_link(link)
+
     # --- media and polls; bytes travel as base64, or in files when they are large ---
 
     def do_upload(self, kind: str, path: str, newsletter: bool = False) -> Any:

@@ -396,7 +396,8 @@ async def test_the_description_names_its_predecessor(people: People) -> None:
         (Node("member_add_mode", {}, b"nobody"), "400"),
         (Node("membership_approval_mode"), "400"),
         (Node("membership_requests_action"), "400"),
-        (Node("links"), "501"),
+        (Node("links"), "400"),
+        (Node("unheard_of"), "501"),
     ],
     ids=lambda value: value.xml()[:40] if isinstance(value, Node) else value,
 )
@@ -412,7 +413,8 @@ async def test_groups_that_do_not_exist_or_cannot_be_made(people: People) -> Non
     before = len(people.simulator.groups.all)
     for attrs, content, code in (
         ({}, [], "406"),
-        ({"subject": "x"}, [Node("parent")], "501"),
+        ({"subject": "x"}, [Node("linked_parent", {"jid": unknown})], "404"),
+        ({"subject": "x"}, [Node("description", {}, [Node("body", {}, b"x" * 2049)])], "406"),
         ({"subject": "x"}, [Node("ephemeral", {"expiration": "1"})], "400"),
         ({"subject": "x"}, [Node("participant")], "400"),
     ):

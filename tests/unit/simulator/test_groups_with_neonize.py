@@ -403,3 +403,26 @@ async def test_what_the_phone_says_in_a_group(linked: Linked) -> None:
         "typed on the phone",
     )
     assert (await linked.ana.wait_for_message(with_id(said.id))).sender.device == 0
+
+
+async def test_a_community_and_its_groups(linked: Linked) -> None:
+    start = len(linked.client.events)
+    answer = await linked.client.call("create_community", name="Town", closed=False)
+    town = linked.simulator.groups.find(answer["JID"]["User"])
+    assert town.community is not None and answer["GroupParent"]["IsParent"] is True
+    info = await linked.client.call("group_info", group=str(town.linked_groups[0].jid))
+    assert info["GroupIsDefaultSub"]["IsDefaultSubGroup"] is True
+    assert info["GroupLinkedParent"]["LinkedParentJID"]["User"] == town.id
+    await linked.client.call("create_linked_group", name="Choir", people=[linked.ana.number], community=str(town.jid))
+    trip = await linked.group("Trip to link")
+    await linked.client.call("link_group", community=str(town.jid), group=str(trip.jid))
+    assert (await linked.change(trip, "Link", start=start))["Link"]["Group"]["JID"]["User"] == town.id
+    listed = await linked.client.call("sub_groups", community=str(town.jid))
+    subjects = {one["GroupName"]["Name"]: one["GroupIsDefaultSub"].get("IsDefaultSubGroup", False) for one in listed}
+    assert subjects == {"Town": True, "Choir": False, "Trip to link": False}
+    assert linked.ana.account in town.members
+    await linked.client.call("unlink_group", community=str(town.jid), group=str(trip.jid))
+    assert trip.parent is None
+    assert (await linked.change(trip, "Unlink", start=start))["Unlink"]["UnlinkReason"]
+    with pytest.raises(DriverError, match="404"):
+        await linked.client.call("link_group", community=str(trip.jid), group=str(town.jid))

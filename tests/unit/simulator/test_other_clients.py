@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.unit.simulator.raw_client import RawClient, open_directly, registration
-from tests.unit.simulator.test_strictness import ask, error_of, linked_device
+from tests.unit.simulator.test_strictness import SERVER, ask, error_of, linked_device
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import HistoryChat, HistoryMessage, Simulator, SimulatorConfig
 from whatsapp_mcp.simulator.service.device_lists import DeviceLists
@@ -427,6 +427,18 @@ async def test_a_message_that_is_encrypted_anew_for_all_arrives_again(simulator:
         client.send(Node("message", {"id": "A1", "to": ana.account.pn, "type": "text"}, [parts]))
         assert (await client.receive()).get("class") == "message"
     assert [enc.data for node in noted.stanzas for enc in node.children("enc")] == [b"one", b"two"]
+
+
+async def test_what_is_asked_in_passing_is_done(simulator: Simulator) -> None:
+    """Some clients send requests without an id, and wait for no answer."""
+    client, device = await login(simulator)
+    about = Node("status", {}, b"Away")
+    client.send(Node("iq", {"to": SERVER, "xmlns": "status", "type": "set"}, [about]))
+    answer = await client.receive()
+    assert (answer.tag, answer.get("type"), "id" in answer.attrs) == ("iq", "result", False)
+    assert device.account.about == "Away"
+    client.send(Node("iq", {"to": SERVER, "xmlns": "unheard-of", "type": "set"}))
+    assert error_of(await client.receive()) == "501"
 
 
 async def test_what_is_unknown_is_still_refused(simulator: Simulator) -> None:

@@ -317,3 +317,20 @@ async def test_a_dead_network_delays_everything_and_loses_nothing(linked: Linked
     await linked.incoming(incoming.id)
     await linked.ana.wait_for_message(lambda m: m.text == "out of the silence")
     await sending
+
+
+async def test_links_to_people_and_shops(linked: Linked) -> None:
+    client, links = linked.client, linked.simulator.contact_links
+    own = await client.call("contact_link")
+    assert links.link_of(linked.simulator.phone).endswith(own) and await client.call("contact_link", revoke=True) != own
+    target = await client.call("follow_contact_link", link=links.link_of(linked.ana))
+    assert (target["JID"]["User"], target["PushName"], target["Type"]) == (linked.ana.number, "Ana", "contact")
+    shop = await linked.simulator.add_contact("A shop", business_name="The Shop")
+    target = await client.call("follow_message_link", link=links.message_link(shop, "A cake, please"))
+    assert (target["JID"]["User"], target["Message"], target["VerifiedName"]) == (
+        shop.number,
+        "A cake, please",
+        "The Shop",
+    )
+    with pytest.raises(DriverError, match="does not exist or has been revoked"):
+        await client.call("follow_contact_link", link=own)

@@ -261,18 +261,21 @@ def test_the_journal_outlives_its_process(postgres_schema: PostgresSchema) -> No
     entries = [JournalEntry(1, b"one"), JournalEntry(2, b""), JournalEntry(3, b"\0\xff")]
     first = database_at(postgres_schema).journal()
     assert first.last_written is None
-    assert [first.append(*entry) for entry in entries] == [True] * 3
-    first.stored(1)
+    numbers = [first.append(*entry) or 0 for entry in entries]
+    first.stored(numbers[1:2])
     first.close()
-    assert not first.append(4, b"too late")
+    assert first.append(4, b"too late") is None
     next_one = database_at(postgres_schema).journal()
     assert next_one.last_written is not None
-    assert (next_one.pending(), next_one.recent()) == (entries[1:], entries)
+    assert next_one.waiting() == [(numbers[0], 1), (numbers[2], 3)]
+    assert [next_one.read(number) for number in numbers] == [b"one", None, b"\0\xff"]
+    assert list(next_one.recent()) == [entries[1], entries[0], entries[2]], "what is stored first"
     next_one.append(4, b"four")
-    next_one.stored(2)
-    assert next_one.pending() == [JournalEntry(4, b"four")]
+    next_one.stored([numbers[0], numbers[2]])
+    ((four, code),) = next_one.waiting()
+    assert (code, next_one.waits(four), next_one.waits(numbers[0])) == (4, True, False)
     next_one.clear()
-    assert next_one.recent() == []
+    assert (list(next_one.recent()), next_one.waiting(), next_one.read(four)) == ([], [], None)
     next_one.close()
 
 

@@ -817,7 +817,7 @@ def leave(running: Running, *events: tuple[int, bytes]) -> None:
     """What a process that was killed had taken and not stored."""
     journal = Journal(journal_path(running.store_path))
     for code, payload in events:
-        assert journal.append(code, payload)
+        assert journal.append(code, payload) is not None
 
 
 def repetition(message_id: str, sender: Jid = ANA) -> str:
@@ -852,7 +852,7 @@ async def test_it_does_not_connect_while_the_store_cannot_be_written(
         ended = await running.ended()
     assert ended["reason"] == "store_error"
     assert running.go.started.empty(), "nothing more is taken from WhatsApp"
-    assert Journal(journal_path(running.store_path)).pending()
+    assert Journal(journal_path(running.store_path)).waiting()
 
 
 async def test_it_ends_while_there_is_still_room_for_what_it_has_taken(

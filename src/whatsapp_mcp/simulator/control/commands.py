@@ -154,6 +154,18 @@ class Commands(GroupCommands, MediaCommands, HistoryCommands, FaultCommands):
         )
         return _contact(contact)
 
+    def do_make_business(self, person: str, name: str | None = None) -> None:
+        """Make somebody ("me": the account) a business of this name; null: no longer."""
+        account_of(self._person(person)).business_name = name
+
+    def do_contact_link(self, person: str) -> Json:
+        """What somebody's contact QR code says."""
+        return {"link": self._simulator.contact_links.link_of(self._person(person))}
+
+    def do_message_link(self, contact: str, text: str = "") -> Json:
+        """A link by which one writes to a shop, beginning with this text."""
+        return {"link": self._simulator.contact_links.message_link(self._simulator.contact(contact), text)}
+
     def do_contacts(self) -> list[Json]:
         """Everybody there is to write to."""
         return [_contact(contact) for contact in self._simulator.contacts]

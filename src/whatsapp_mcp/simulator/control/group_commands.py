@@ -40,8 +40,9 @@ class GroupCommands:
         admins: Sequence[str] = (),
         description: str = "",
         approval: bool = False,
+        community: bool = False,
     ) -> Json:
-        """Make a group; its owner is the first member unless told otherwise."""
+        """Make a group, or a community; its owner is the first member unless told otherwise."""
         group = await self._simulator.add_group(
             subject,
             [self._person(name) for name in members],
@@ -49,8 +50,18 @@ class GroupCommands:
             admins=[self._person(name) for name in admins],
             description=description,
             approval=approval,
+            community=community,
         )
         return _group(group, self._name)
+
+    def do_group_link(self, community: str, group: str, by: str, linked: bool = True) -> Json:
+        """Somebody makes a group part of a community, or no longer."""
+        parent, change = self._simulator.group(community), self._simulator.group(group)
+        if linked:
+            parent.link(change, by=self._person(by))
+        else:
+            parent.unlink(change, by=self._person(by))
+        return _group(parent, self._name)
 
     def do_group_say(self, contact: str, group: str, text: str, mentions: Sequence[str] = ()) -> Json:
         """A contact writes to a group, perhaps mentioning people."""
@@ -157,4 +168,5 @@ def _group(group: Group, name: Callable[[SimAccount], str]) -> Json:
         "disappear_after": group.ephemeral_seconds,
         "picture": group.picture is not None,
         "waiting": [name(account) for account in group.waiting],
+        "linked_groups": [str(linked.jid) for linked in group.linked_groups],
     }

@@ -289,6 +289,9 @@ class Actor(ABC):
         self.receipts.add(ReceivedReceipt(node.get("type"), ids, sender, time, _group_of(node)))
         if node.get("type") == "retry":
             self._send_again(node)
+        device = self.world.device(sender)
+        if device is not None and device.account is self.account:
+            self.handle_own_receipt(device, node)
 
     def _send_again(self, node: Node) -> None:
         """Answer a retry receipt: a new session, with the keys it brought or fetched ones, and the message once
@@ -299,7 +302,7 @@ class Actor(ABC):
         if retry is None or target is None or sent is None:
             log.warning("%r cannot send again: %s", self.device, node.xml())
             return
-        count = int(retry.get("count") or 0)
+        count = retry.number("count") or 0
         if count >= _MAX_RETRIES:
             return
         try:
@@ -336,6 +339,9 @@ class Actor(ABC):
 
     def handle_peer_message(self, sender: SimDevice, message: e2e.Message, message_id: str) -> None:  # noqa: B027 - for phones only
         """Another device of this account wants something from the phone."""
+
+    def handle_own_receipt(self, device: SimDevice, node: Node) -> None:  # noqa: B027 - for phones only
+        """Another device of this account says something about a message to it."""
 
     @abstractmethod
     def handle_stanza(self, node: Node) -> None:

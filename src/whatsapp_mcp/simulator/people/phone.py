@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from whatsapp_mcp.simulator.content.summary import ReceivedMessage
 from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryKind
 from whatsapp_mcp.simulator.people.linking import Linking
+from whatsapp_mcp.simulator.people.phone_files import PhoneFiles
 from whatsapp_mcp.simulator.people.phone_history import PhoneHistory, SharedHistory
 from whatsapp_mcp.simulator.people.responding import RespondingDevice
 from whatsapp_mcp.simulator.people.sent import SentMessage
@@ -53,6 +54,8 @@ class SimulatedPhone(RespondingDevice):
         """What linked devices changed in the app state."""
         self.history = PhoneHistory(world, account, self.receipts, self._send_peer_message)
         """What it remembers of the past, and tells linked devices."""
+        self.files = PhoneFiles(world, self.history.find)
+        """What it uploads again for linked devices."""
         self.shares_keys = True
         """Switch off to see a companion without app-state keys."""
         self.linking = Linking(world, account, self.signal.identity, services.pairing)
@@ -142,6 +145,14 @@ class SimulatedPhone(RespondingDevice):
             self.history.handle_request(sender, message.protocolMessage.peerDataOperationRequestMessage, message_id)
         if message.protocolMessage.type == e2e.ProtocolMessage.APP_STATE_SYNC_KEY_REQUEST and self.shares_keys:
             self.share_keys(sender)
+
+    def handle_own_receipt(self, device: SimDevice, node: Node) -> None:
+        if node.get("type") != "server-error":
+            return
+        if node.get("category") == "peer":
+            self.history.share_again(device, node.get("id"))
+        else:
+            self.files.handle_request(device, node)
 
     def _on_patch(self, author: SimDevice, name: str, patch: bytes) -> None:
         if author.account is not self.account:

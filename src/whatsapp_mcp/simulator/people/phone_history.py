@@ -47,6 +47,7 @@ class SharedHistory:
     device: SimDevice
     id: str
     """Of the peer message that announced it."""
+    kind: HistoryKind
     sync: history_sync.HistorySync
     direct_path: str
     """Where the device has to download it; empty: it was part of the message."""
@@ -105,6 +106,12 @@ class PhoneHistory:
 
     def _chat(self, jid: Jid) -> HistoryChat | None:
         return next((known for known in self.chats if same_chat(self._world, known.jid, jid)), None)
+
+    def find(self, jid: Jid, message_id: str) -> e2e.Message | None:
+        """A message of a chat, under whichever of its addresses."""
+        chat = self._chat(jid)
+        found = next((one for one in chat.messages if one.id == message_id), None) if chat else None
+        return found.message(self._account) if found is not None else None
 
     def note_sent(self, sent: SentMessage) -> None:
         """The same for a message that the phone sends."""
@@ -192,10 +199,19 @@ class PhoneHistory:
             notification.fileSHA256 = media.reference.sha256
             notification.fileEncSHA256 = media.reference.enc_sha256
             notification.mediaKey = media.reference.media_key
-        shared = SharedHistory(device, self._world.new_id(), sync, path, self._receipts)
+        shared = SharedHistory(device, self._world.new_id(), kind, sync, path, self._receipts)
         self._transmit(device, message, shared.id)
         self.shared.add(shared)
         return shared
+
+    def share_again(self, device: SimDevice, message_id: str) -> None:
+        """A device could not download a history: it is uploaded and announced once more (whatsmeow message.go:
+        SendHistorySyncServerErrorReceipt; how the phone answers is not known, this is what would help)."""
+        first = next((one for one in self.shared if one.id == message_id and one.device is device), None)
+        if first is None:
+            log.warning("%r asks again for history %s, which it was not given", device, message_id)
+            return
+        self._send(device, first.sync, first.kind, inline=False)
 
     # --- on demand ---
 

@@ -76,7 +76,7 @@ class SimAppState:
             log.warning("%r asks for app-state collection %r", device, name)
             raise IqError(400, "bad-request")
         collection = device.account.collections.setdefault(name, Collection())
-        version = int(request.get("version")) if request.get("version").isdigit() else 0
+        version = request.number("version") or 0
         patch = request.child("patch")
         if patch is None:
             return self._newer(name, collection, version, snapshot=request.get("return_snapshot") == "true")

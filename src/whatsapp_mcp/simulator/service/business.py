@@ -1,9 +1,11 @@
-"""Business profiles (``iq xmlns=w:biz``, whatsmeow user.go: GetBusinessProfile)."""
+"""Business profiles (``iq xmlns=w:biz``, whatsmeow user.go: GetBusinessProfile; Baileys Socket/business.ts:
+updateBussinesProfile)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.service.usync import verified_name_node
@@ -11,6 +13,9 @@ from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Node
+
+_TEXTS = ("address", "email", "description")
+_DAY_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,7 @@ class OpeningHours:
     opens: int | None = None
     """Minutes since midnight; None for a day that is open all the time."""
     closes: int | None = None
+    by_appointment: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +41,12 @@ class BusinessDetails:
     options: dict[str, str] = field(default_factory=dict)
     timezone: str = ""
     hours: tuple[OpeningHours, ...] = ()
+    cover_photo: str = ""
+    """Id of the picture at the top; empty: there is none."""
 
 
 class BusinessProfiles:
-    """The profiles by account; an account without one is private."""
+    """The profiles by account; an account without one is private. Shops change their own."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -46,10 +54,26 @@ class BusinessProfiles:
 
     def register(self, router: Router) -> None:
         router.on_iq("w:biz", "get", self._get)
+        router.on_iq("w:biz", "set", self._change)
 
     def set(self, account: SimAccount, details: BusinessDetails) -> None:
         """Give an account a business profile."""
         self._details[account] = details
+
+    def of(self, account: SimAccount) -> BusinessDetails | None:
+        """What an account shows of itself as a business; ``None``: nothing."""
+        return self._details.get(account)
+
+    def _change(self, device: SimDevice, node: Node) -> Sequence[Node]:
+        """``mutation_type="delta"``: what is not named stays."""
+        wanted = node.child("business_profile")
+        if wanted is None:
+            raise IqError(501, "feature-not-implemented")
+        if device.account.business_name is None:
+            raise IqError(403, "forbidden")
+        before = self._details.get(device.account, BusinessDetails())
+        self.set(device.account, replace(before, **_changes(wanted, before)))
+        return ()
 
     def _get(self, device: SimDevice, node: Node) -> Sequence[Node]:
         request, named = node.child("business_profile"), node.child("verified_name")
@@ -67,6 +91,50 @@ class BusinessProfiles:
         return [Node("business_profile", {"v": request.get("v")}, found)]
 
 
+def _changes(wanted: Node, before: BusinessDetails) -> dict[str, Any]:
+    """The fields of :class:`BusinessDetails` that a request sets.
+
+    Raises:
+        IqError: 400, something in it cannot be read.
+    """
+    changes: dict[str, Any] = {tag: _text(child) for tag in _TEXTS for child in wanted.children(tag)[:1]}
+    websites = wanted.children("website")
+    if websites:
+        changes["websites"] = tuple(text for site in websites if (text := _text(site)))
+    if (categories := wanted.child("categories")) is not None:
+        known = before.categories
+        changes["categories"] = {
+            key: _text(one) or known.get(key, key) for one in categories.children("category") if (key := one.get("id"))
+        }
+    if (hours := wanted.child("business_hours")) is not None:
+        changes["timezone"] = hours.get("timezone")
+        changes["hours"] = tuple(_opening_hours(day) for day in hours.children("business_hours_config"))
+    if (photo := wanted.child("cover_photo")) is not None:
+        changes["cover_photo"] = photo.get("id") if photo.get("op") == "update" else ""
+    if not changes:
+        raise IqError(400, "bad-request")
+    return changes
+
+
+def _text(node: Node) -> str:
+    try:
+        return node.data.decode()
+    except UnicodeDecodeError:
+        raise IqError(400, "bad-request") from None
+
+
+def _opening_hours(day: Node) -> OpeningHours:
+    mode = day.get("mode")
+    if not day.get("day_of_week") or mode not in ("open_24h", "specific_hours", "appointment_only"):
+        raise IqError(400, "bad-request")
+    opens, closes = day.number("open_time"), day.number("close_time")
+    if mode != "specific_hours":
+        return OpeningHours(day.get("day_of_week"), by_appointment=mode == "appointment_only")
+    if opens is None or closes is None or max(opens, closes) > _DAY_MINUTES:
+        raise IqError(400, "bad-request")
+    return OpeningHours(day.get("day_of_week"), opens, closes)
+
+
 def _profile(wanted: Node, details: BusinessDetails) -> Node:
     content = [
         Node(tag, {}, text.encode())
@@ -81,6 +149,8 @@ def _profile(wanted: Node, details: BusinessDetails) -> Node:
     if details.categories:
         named = [Node("category", {"id": key}, name.encode()) for key, name in details.categories.items()]
         content.append(Node("categories", {}, named))
+    if details.cover_photo:
+        content.append(Node("cover_photo", {"id": details.cover_photo}))
     if details.options:
         options = [Node(name, {}, value.encode()) for name, value in details.options.items()]
         content.append(Node("profile_options", {}, options))
@@ -92,7 +162,8 @@ def _profile(wanted: Node, details: BusinessDetails) -> Node:
 
 def _day(hours: OpeningHours) -> Node:
     if hours.opens is None or hours.closes is None:
-        return Node("business_hours_config", {"day_of_week": hours.day, "mode": "open_24h"})
+        mode = "appointment_only" if hours.by_appointment else "open_24h"
+        return Node("business_hours_config", {"day_of_week": hours.day, "mode": mode})
     return Node(
         "business_hours_config",
         {

@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 
 MAX_UPLOAD = 2 * 1024**3
 """Bytes of the largest file that is taken."""
+_PLAIN = ("/newsletter/", "/product/", "/pps/")
+"""What is uploaded there is not encrypted: files of newsletters, pictures of products and at the top of a shop's
+profile (Baileys Defaults: MEDIA_PATH_MAP)."""
 _TTL_SECONDS = 3600
 _AUTH_TTL_SECONDS = 6 * 3600
 
@@ -55,7 +58,7 @@ class MediaHost:
         self.downloads: Record[StoredFile] = Record("download")
         self.deletions: Record[StoredFile] = Record("deletion")
         """Files that clients deleted: history syncs, once they took them in."""
-        for prefix in ("/mms/", "/newsletter/"):
+        for prefix in ("/mms/", *_PLAIN):
             routes.add(prefix, self._change)
         for prefix in ("/v/", "/m1/"):
             routes.add(prefix, self._download)
@@ -84,7 +87,7 @@ class MediaHost:
 
     async def _change(self, exchange: Exchange) -> None:
         await self._faults.flowing.wait()
-        plain = exchange.request.path.startswith("/newsletter/")
+        plain = exchange.request.path.startswith(_PLAIN)
         kind, token = _parse_path(exchange.request.path)
         device = self._authorised(exchange.request.query.get("auth", ""))
         if kind is None or token is None:
@@ -124,6 +127,9 @@ class MediaHost:
             answer = {"url": stored.url, "direct_path": stored.direct_path}
             if plain:
                 answer["handle"] = secrets.token_urlsafe(24)
+            if exchange.request.path.startswith("/pps/"):
+                proof = secrets.token_urlsafe(24)
+                answer |= {"meta_hmac": proof, "fbid": str(secrets.randbelow(10**15)), "ts": self._world.now()}
             await _answer_json(exchange, answer)
 
     async def _receive(self, exchange: Exchange) -> Blob | None:
@@ -205,11 +211,13 @@ async def _answer_json(exchange: Exchange, answer: dict[str, str]) -> None:
 
 
 def _parse_path(path: str) -> tuple[MediaKind | None, bytes | None]:
-    """Kind and token of ``/mms/TYPE/TOKEN`` or ``/newsletter/newsletter-TYPE/TOKEN``."""
+    """Kind and token of ``/mms/TYPE/TOKEN``, ``/newsletter/newsletter-TYPE/TOKEN`` …"""
     parts = path.split("/")
     if len(parts) != 4:
         return None, None
     name = parts[2].removeprefix("newsletter-") if parts[1] == "newsletter" else parts[2]
+    if parts[1] == "pps":
+        name = MediaKind.IMAGE.mms_type
     return MediaKind.of_mms_type(name), _decode_token(parts[3])
 
 

@@ -21,6 +21,8 @@ from whatsapp_mcp.wire.node import Attr, Node
 log = logging.getLogger(__name__)
 
 _REMEMBERED_IDS = 10_000
+_END_OF_TIME = 253_402_300_800
+"""Seconds from 1970 to the year 10000, which calendars do not have."""
 _NOT_RELAYED = {"participants", "enc", "device-identity", "tctoken", "cstoken", "reporting"}
 """Children that are for the server or belong to one ciphertext; the rest (``meta``, ``bot`` …) goes to every
 receiver."""
@@ -164,7 +166,8 @@ class SimMessages:
 
 def time_of(world: World, node: Node) -> str:
     """When a message or receipt was sent: what a client says when it sends again, else now."""
-    return node.get("t") if node.get("t").isdigit() else world.now()
+    said = node.number("t")
+    return str(said) if said is not None and said < _END_OF_TIME else world.now()
 
 
 def relayed_attributes(world: World, sender: SimDevice, node: Node, origin: Jid) -> dict[str, Attr]:

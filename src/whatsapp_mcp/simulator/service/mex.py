@@ -29,6 +29,20 @@ class GraphQlError(Exception):
         self.message = message
 
 
+def part(given: Json, name: str) -> Json:
+    """An object inside of the variables of a query; empty when there is none.
+
+    Raises:
+        GraphQlError: 400, it is something else.
+    """
+    value = given.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise GraphQlError(400, "Bad Request")
+    return value
+
+
 class Mex:
     """Dispatches queries by their id."""
 
@@ -43,6 +57,11 @@ class Mex:
         if query_id in self._queries:
             raise ValueError(f"two handlers for query {query_id}")
         self._queries[query_id] = handler
+
+    @property
+    def queries(self) -> list[str]:
+        """Ids of all queries that are simulated."""
+        return list(self._queries)
 
     def _answer(self, device: SimDevice, node: Node) -> Sequence[Node]:
         query = node.child("query")

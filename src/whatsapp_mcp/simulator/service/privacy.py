@@ -28,6 +28,8 @@ _VALUES = {
 }
 """What each category may be set to (whatsmeow types/user.go)."""
 
+_LONGEST_TIMER = 90 * 24 * 3600
+
 
 class Privacy:
     """``iq xmlns=privacy``, ``blocklist`` and ``disappearing_mode``."""
@@ -93,10 +95,10 @@ class Privacy:
 
     def _set_disappearing(self, device: SimDevice, node: Node) -> Sequence[Node]:
         mode = node.child("disappearing_mode")
-        duration = mode.get("duration") if mode else ""
-        if not (duration.isascii() and duration.isdigit()):
+        duration = mode.number("duration") if mode else None
+        if duration is None or duration > _LONGEST_TIMER:
             raise IqError(400, "bad-request")
-        device.account.default_disappearing_seconds = int(duration)
+        device.account.default_disappearing_seconds = duration
         return ()
 
     def _tell_others(self, device: SimDevice, change: Node) -> None:

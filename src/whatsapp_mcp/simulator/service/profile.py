@@ -8,7 +8,7 @@ from typing import Any, overload
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.groups.group_settings import GroupSettings
-from whatsapp_mcp.simulator.service.mex import Mex
+from whatsapp_mcp.simulator.service.mex import Mex, part
 from whatsapp_mcp.simulator.service.pictures import Pictures
 from whatsapp_mcp.simulator.service.router import Router, notification
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice, SimPicture
@@ -118,7 +118,7 @@ class Profile:
     # --- about ---
 
     def _set_about(self, device: SimDevice, variables: dict[str, Any]) -> dict[str, Any]:
-        text = (variables.get("input") or {}).get("text")
+        text = part(variables, "input").get("text")
         if not isinstance(text, str):
             raise IqError(400, "bad-request")
         self._change_about(device, text)

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 _READ = {"read", "read-self", "played", "played-self"}
 PRIVATE = {"sender", "read-self", "played-self"}
 """Never shown to the other person."""
+_FOR_THE_PHONE = ("peer_msg", "hist_sync", "server-error")
 _DELIVERED = "delivery"
 """Some clients write out what no type at all says. Passed on, it would be a type that whatsmeow does not know (neonize
 0.5.2: its event loop ends)."""
@@ -62,8 +63,9 @@ class Receipts:
             hides = kind == "read" and "none" in (sender.account.privacy["readreceipts"], chat.privacy["readreceipts"])
             told = None if hides or sender.account in chat.blocked else chat
             self._relay(sender, node, told, lambda target: {"from": target.name_of(sender)}, chat)
-        elif kind in ("peer_msg", "hist_sync") and 0 in chat.devices:
-            chat.devices[0].deliver(receipt_node(self._world, node, {"from": sender.lid}))
+        elif kind in _FOR_THE_PHONE and 0 in chat.devices:
+            category: dict[str, Attr] = {"category": node.get("category")} if node.get("category") else {}
+            chat.devices[0].deliver(receipt_node(self._world, node, {"from": sender.lid, **category}))
 
     def _relay_in_group(self, reader: SimDevice, node: Node, to: Jid) -> None:
         """``<receipt to=GROUP participant=AUTHOR>``: goes to the author of the message, from the group."""

@@ -34,13 +34,18 @@ def _answer_to(request: Node) -> Jid:
 
 
 def iq_result(request: Node, content: Sequence[Node] = ()) -> Node:
-    attrs: dict[str, Attr] = {"from": _answer_to(request), "type": "result", "id": request.get("id")}
-    return Node("iq", attrs, list(content) if content else None)
+    return Node("iq", _answer_attrs(request, "result"), list(content) if content else None)
 
 
 def iq_error(request: Node, code: int, text: str) -> Node:
-    attrs: dict[str, Attr] = {"from": _answer_to(request), "type": "error", "id": request.get("id")}
-    return Node("iq", attrs, [Node("error", {"code": str(code), "text": text})])
+    return Node("iq", _answer_attrs(request, "error"), [Node("error", {"code": str(code), "text": text})])
+
+
+def _answer_attrs(request: Node, kind: str) -> dict[str, Attr]:
+    attrs: dict[str, Attr] = {"from": _answer_to(request), "type": kind}
+    if request.get("id"):  # some clients ask in passing, and wait for nothing
+        attrs["id"] = request.get("id")
+    return attrs
 
 
 def notification(world: World, origin: Jid, kind: str, *content: Node, **more: Attr) -> Node:
@@ -68,6 +73,16 @@ class Router:
             raise ValueError(f"two handlers for <{tag}>")
         self._stanzas[tag] = handler
 
+    @property
+    def requests(self) -> list[tuple[str, str]]:
+        """Namespace and type of all requests that are simulated."""
+        return list(self._iq)
+
+    @property
+    def stanzas(self) -> list[str]:
+        """Tags of all stanzas that are."""
+        return list(self._stanzas)
+
     def answers(self, tag: str, xmlns: str = "", kind: str = "") -> bool:
         """Whether it knows what to do with such a stanza of a device; of an iq, whether it has an answer."""
         if tag == "iq" and kind in ("get", "set"):
@@ -91,9 +106,6 @@ class Router:
         if kind in ("result", "error"):
             if kind == "error":
                 log.info("%r refused a request of ours: %s", device, node.xml())
-            return
-        if not node.get("id"):
-            log.warning("%r sent an iq without id: %s", device, node.xml())
             return
         fault = self._faults.iq[xmlns].take()
         if fault is not None:

@@ -8,6 +8,8 @@ from whatsapp_mcp.simulator.service.app_state_files import AppStateFiles
 from whatsapp_mcp.simulator.service.appstate import SimAppState
 from whatsapp_mcp.simulator.service.business import BusinessProfiles
 from whatsapp_mcp.simulator.service.calls import Calls
+from whatsapp_mcp.simulator.service.catalogue import Catalogues
+from whatsapp_mcp.simulator.service.contact_links import ContactLinks
 from whatsapp_mcp.simulator.service.device_lists import DeviceLists
 from whatsapp_mcp.simulator.service.groups.group import SimGroups
 from whatsapp_mcp.simulator.service.login import Login
@@ -43,22 +45,23 @@ class SimServices:
         self.login = Login(world, self.pairing, self.router, faults)
         self.app_state_files = AppStateFiles(self.routes)
         self.app_state = SimAppState(world, self.app_state_files, faults)
-        self.business = BusinessProfiles(world)
+        self.business, self.catalogues = BusinessProfiles(world), Catalogues(world)
+        self.contact_links = ContactLinks()
         self.privacy = Privacy(world)
         self.media = MediaHost(world, self.routes, faults)
-        pictures, mex = Pictures(world, self.routes), Mex(world)
+        pictures, self.mex = Pictures(world, self.routes), Mex(world)
         self.groups = SimGroups(world, faults, pictures)
-        self.profile = Profile(world, pictures, self.groups.settings, mex)
-        self.newsletters = Newsletters(world, mex, pictures)
-        NewsletterQueries(world, self.newsletters, mex)
+        self.profile = Profile(world, pictures, self.groups.settings, self.mex)
+        self.newsletters = Newsletters(world, self.mex, pictures)
+        NewsletterQueries(world, self.newsletters, self.mex)
         statuses, messages, receipts = StatusPosts(world, faults), SimMessages(world, faults), Receipts(world)
         messages.kinds |= {NEWSLETTER: self.newsletters, BROADCAST: statuses}
         receipts.kinds |= {NEWSLETTER: self.newsletters.receipt, BROADCAST: statuses.receipt}
-        self.groups.register(self.router, messages, mex)
+        self.groups.register(self.router, messages, self.mex)
         presence, prekeys = Presence(world), PreKeys(world)
-        parts = (prekeys, Usync(world), Calls(world), messages, receipts, presence, mex, statuses)
-        named = (self.privacy, self.profile, self.newsletters, self.media, self.app_state, self.business)
-        for part in (*parts, *named):
+        parts = (prekeys, Usync(world), Calls(world), messages, receipts, presence, self.mex, statuses)
+        named = (self.privacy, self.profile, self.newsletters, self.media, self.app_state)
+        for part in (*parts, *named, self.business, self.catalogues, self.contact_links):
             part.register(self.router)
         lists = DeviceLists(world)
         prekeys.on_upload.append(self.login.keys_came)

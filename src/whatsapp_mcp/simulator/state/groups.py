@@ -25,6 +25,7 @@ Role = Literal["member", "admin", "superadmin"]
 AddressingMode = Literal["lid", "pn"]
 MemberAddMode = Literal["all_member_add", "admin_add"]
 MemberLinkMode = Literal["all_member_link", "admin_link"]
+Place = Literal["sub_group", "announcements", "general"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,16 @@ class AddRequest:
     expires_at: int
     account: SimAccount
     admin: SimAccount
+
+
+@dataclass(slots=True)
+class CommunityState:
+    """What makes a group the parent of others: its members are those of the community, and nobody writes in it."""
+
+    closed: bool = False
+    """Who wants to come in waits for an admin."""
+    members_add_groups: bool = False
+    """Whether those who are no admins make groups in it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +97,13 @@ class GroupState:
     add_requests: dict[str, AddRequest] = field(default_factory=dict)
     left_at: dict[SimAccount, float] = field(default_factory=dict)
     """Who left by themselves, and when."""
+    community: CommunityState | None = None
+    """It is one; ``None``: an ordinary group."""
+    parent: GroupState | None = None
+    """The community that it belongs to."""
+    place: Place = "sub_group"
+    """What it is in its community: where announcements are made and everybody is in, where everybody may write, or one
+    of the other groups."""
     max_members: int = MAX_MEMBERS
     announce_version: int = 1
     participant_version: int = 1

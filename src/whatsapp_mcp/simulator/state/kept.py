@@ -105,6 +105,11 @@ class KeptGroup(_Kept):
     announce: bool
     approval_required: bool
     ephemeral_seconds: int
+    community: tuple[bool, bool] | None = None
+    """Closed, whether members add groups; ``None``: it is none."""
+    parent: str | None = None
+    """Id of its community."""
+    place: Literal["sub_group", "announcements", "general"] = "sub_group"
 
 
 class KeptWorld(_Kept):

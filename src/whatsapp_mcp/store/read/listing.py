@@ -246,7 +246,7 @@ def by_arrival(connection: StoreConnection, arrivals: Sequence[int]) -> dict[int
     if not arrivals:
         return {}
     wanted = f"SELECT column1 AS arrival FROM (VALUES {', '.join(['(?)'] * len(arrivals))})"
-    rows = connection.execute(messages_query(wanted, None), arrivals).fetchall()
+    (rows,) = connection.each(messages_query(wanted, None), [arrivals])
     return {message.arrival: message for message in messages_view(connection, rows)}
 
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 from whatsapp_mcp.clock import from_ms, to_ms
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.views import (
     FOR_EVER,
-    Attendee,
     Chat,
     Contact,
-    Mark,
     Message,
-    PollOptionVotes,
     QuotedMessage,
-    Reaction,
 )
 from whatsapp_mcp.store.database import Row, StoreConnection
 from whatsapp_mcp.store.read.annotations import (
@@ -42,8 +38,8 @@ _MESSAGES: Final = (
     "SELECT m.arrival, m.chat, m.id, m.timestamp, m.from_me, m.kind, {text} AS text, m.status, m.reply_to_id,"
     " m.reply_to_sender, m.reply_to_text, (SELECT entity FROM addresses WHERE jid = m.reply_to_sender) AS quoted,"
     " m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
-    " m.updated_at, media.mimetype, media.file_name, media.file_length, media.file_sha256, media.seconds,"
-    " media.url,"
+    " m.updated_at, media.mimetype AS media_mimetype, media.file_name, media.file_length, media.file_sha256,"
+    " media.seconds, media.url,"
     " chat.jid AS chat_jid, chat.name AS chat_name, author.jid AS sender_jid, author.name AS sender_name,"
     f" {name_source('author', 'contacts')} AS sender_name_source,"
     " author.id AS author,"
@@ -128,30 +124,42 @@ def messages_view(
     listed = options(connection, polls)
     for poll, names in listed.items():
         polls[poll]["options"] = names
-    attached = _Attached(
-        reactions(connection, shown),
-        votes(connection, listed),
-        message_labels(connection, keys),
-        answers(connection, list(events)),
-        pins(connection, shown),
-        keeps(connection, shown),
-    )
-    answered, belonging = quotes(connection, rows, extras), parts(connection, shown)
+    attached = _attached(connection, keys, shown, listed, list(events))
+    answered = quotes(connection, rows, extras)
     people = NamedPeople(connection, _named(rows, extras, answered.values()))
 
     def message(numbered: tuple[Row, Key, dict[str, object]]) -> Message:
         row, key, extra = numbered
-        beside = attached.to(key)
-        if row["revoked_at"] is None:
-            quoted = answered.get(row["arrival"])
-            if quoted is not None and "@" in quoted.text:
+        beside = {field: found[key] for field, found in attached.items() if key in found}
+        if row["revoked_at"] is None and (quoted := answered.get(row["arrival"])) is not None:
+            if "@" in quoted.text:
                 quoted = quoted.model_copy(update={"text": people.spoken_unasked(quoted.text)})
-            beside |= {"quoted": quoted, "parts": belonging.get(key, ())}
+            beside["quoted"] = quoted
         return _message(row, extra, beside, people)
 
     numbered = list(zip(rows, keys, extras, strict=True))
     made = each(numbered, message, lambda row: _remains_of_message(row[0]))
     return told(connection, without_unreadable(connection, made))
+
+
+def _attached(
+    connection: StoreConnection,
+    keys: Sequence[Key],
+    shown: Sequence[Key],
+    polls: Mapping[Key, Sequence[str]],
+    events: Sequence[Key],
+) -> dict[str, Mapping[Key, Any]]:
+    """What people attached to the messages of a page: the fields that some of them have, by message."""
+    fields: dict[str, Mapping[Key, Any]] = {
+        "reactions": reactions(connection, shown),
+        "votes": votes(connection, polls),
+        "labels": message_labels(connection, keys),
+        "answers": answers(connection, events),
+        "pinned": pins(connection, shown),
+        "kept": keeps(connection, shown),
+        "parts": parts(connection, shown),
+    }
+    return {field: found for field, found in fields.items() if found}
 
 
 def _of_kind(
@@ -163,28 +171,6 @@ def _of_kind(
         for row, key, extra in zip(rows, keys, extras, strict=True)
         if row["kind"] == kind and row["revoked_at"] is None
     }
-
-
-class _Attached(NamedTuple):
-    """What people attached to the messages of a page."""
-
-    reactions: Mapping[Key, tuple[Reaction, ...]]
-    votes: Mapping[Key, tuple[PollOptionVotes, ...]]
-    labels: Mapping[Key, tuple[str, ...]]
-    answers: Mapping[Key, tuple[Attendee, ...]]
-    pins: Mapping[Key, Mark]
-    keeps: Mapping[Key, Mark]
-
-    def to(self, key: Key) -> dict[str, Any]:
-        """The fields of one message."""
-        return {
-            "reactions": self.reactions.get(key, ()),
-            "votes": self.votes.get(key, ()),
-            "labels": self.labels.get(key, ()),
-            "answers": self.answers.get(key, ()),
-            "pinned": self.pins.get(key),
-            "kept": self.keeps.get(key),
-        }
 
 
 def _named(
@@ -230,6 +216,8 @@ def _muted_until(milliseconds: int) -> datetime | None:
 
 def _message(row: Row, extra: dict[str, object], attached: dict[str, Any], people: NamedPeople) -> Message:
     chat, sender = stored_jid(row["chat_jid"]), stored_jid(row["sender_jid"])
+    created, updated = row["created_at"], row["updated_at"]
+    created_at = from_ms(created)
     shown: dict[str, Any] = {} if row["revoked_at"] is not None else _shown(row, extra, people)
     return Message(
         id=row["id"],
@@ -247,8 +235,8 @@ def _message(row: Row, extra: dict[str, object], attached: dict[str, Any], peopl
         edited_at=time_or_none(row["edited_at"]),
         revoked_at=time_or_none(row["revoked_at"]),
         starred=bool(row["starred"]),
-        created_at=from_ms(row["created_at"]),
-        updated_at=from_ms(row["updated_at"]),
+        created_at=created_at,
+        updated_at=created_at if updated == created else from_ms(updated),
         arrival=row["arrival"],
         wire_chat=stored_jid(row["wire_chat_jid"]),
         wire_sender=stored_jid(row["wire_sender_jid"]),
@@ -265,24 +253,25 @@ def _message_kind(stored: str) -> MessageKind:
         return MessageKind.OTHER
 
 
+_AS_STORED: Final = ("media_mimetype", "file_name", "file_length", "file_sha256", "url", "seconds", "reply_to_id")
+
+
 def _shown(row: Row, extra: dict[str, object], people: NamedPeople) -> dict[str, Any]:
-    """What a revoked message does not show any more."""
-    mentioned, quoted = mentions_of(row["mentions"]), row["reply_to_text"]
-    return {
-        "text": people.spoken(row["text"], mentioned),
-        "media_mimetype": row["mimetype"],
-        "file_name": row["file_name"],
-        "file_length": row["file_length"],
-        "file_sha256": row["file_sha256"],
-        "url": row["url"],
-        "seconds": row["seconds"],
-        "reply_to_id": row["reply_to_id"],
-        "reply_to_text": people.spoken_unasked(quoted) if quoted else quoted,
-        "mentions": tuple(map(people.person, mentioned)),
-        "mentions_us": any(map(people.is_us, mentioned)) or extra.get("mentions_all") is True,
-        "cards": tuple(map(people.person, on_cards(extra))),
-        "extra": extra,
-    }
+    """What a revoked message does not show any more, as far as there is any."""
+    shown: dict[str, Any] = {name: value for name in _AS_STORED if (value := row[name]) is not None}
+    mentioned = mentions_of(row["mentions"])
+    shown["text"] = people.spoken(row["text"], mentioned)
+    if quoted := row["reply_to_text"]:
+        shown["reply_to_text"] = people.spoken_unasked(quoted)
+    if mentioned:
+        shown["mentions"] = tuple(map(people.person, mentioned))
+        shown["mentions_us"] = any(map(people.is_us, mentioned))
+    if extra:
+        shown["extra"] = extra
+        shown["cards"] = tuple(map(people.person, on_cards(extra)))
+        if extra.get("mentions_all") is True:
+            shown["mentions_us"] = True
+    return shown
 
 
 def _remains_of_message(row: Row) -> Message:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict, Unpack
 
 from whatsapp_mcp.jid import GROUP, Jid
+from whatsapp_mcp.simulator.service.groups.communities import Communities
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
 from whatsapp_mcp.simulator.service.groups.group_messages import GroupMessages
 from whatsapp_mcp.simulator.service.groups.group_nodes import SimOutcome
@@ -22,8 +23,9 @@ from whatsapp_mcp.simulator.service.mex import Mex
 from whatsapp_mcp.simulator.service.pictures import Pictures
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.state.accounts import Person, SimAccount, account_of
+from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.faults import Faults
-from whatsapp_mcp.simulator.state.groups import GroupState, MemberAddMode, Role
+from whatsapp_mcp.simulator.state.groups import CommunityState, GroupState, MemberAddMode, Role
 from whatsapp_mcp.simulator.state.world import World
 
 INVITE_PREFIX = "https://chat.whatsapp.com/"
@@ -42,12 +44,15 @@ class GroupOptions(TypedDict, total=False):
     """Only admins write."""
     locked: bool
     """Only admins change what it is called."""
+    community: bool
+    """It is a community, with a group for announcements; `link` makes other groups part of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Services:
     membership: GroupMembership
     settings: GroupSettings
+    communities: Communities
     pictures: Pictures
 
 
@@ -84,13 +89,13 @@ class Group(GroupState):
         return self.services.membership.add(self, account_of(by), _addresses(people))
 
     def remove(self, *people: Person, by: Person) -> list[SimOutcome]:
-        return self.services.membership.change(self, account_of(by), _addresses(people), "remove")
+        return self.services.communities.change(self, account_of(by), _addresses(people), "remove")
 
     def promote(self, *people: Person, by: Person) -> list[SimOutcome]:
-        return self.services.membership.change(self, account_of(by), _addresses(people), "promote")
+        return self.services.communities.change(self, account_of(by), _addresses(people), "promote")
 
     def demote(self, *people: Person, by: Person) -> list[SimOutcome]:
-        return self.services.membership.change(self, account_of(by), _addresses(people), "demote")
+        return self.services.communities.change(self, account_of(by), _addresses(people), "demote")
 
     def approve(self, *people: Person, by: Person) -> list[SimOutcome]:
         """Let people in who asked."""
@@ -105,11 +110,35 @@ class Group(GroupState):
         return self.services.membership.join(self.invite_code, account_of(person))[1]
 
     def leave(self, person: Person) -> None:
-        self.services.membership.leave(self, account_of(person))
+        """Leave; a community with all of its groups."""
+        self.services.communities.leave(self, account_of(person))
 
     def reset_invite(self, *, by: Person) -> str:
         """Revoke the invite link; returns the new one."""
         return INVITE_PREFIX + self.services.membership.invite_code(self, account_of(by), reset=True)
+
+    # --- of a community ---
+
+    @property
+    def linked_groups(self) -> list[GroupState]:
+        """The groups of this community: first the announcements, then the others."""
+        return self.services.communities.groups_of(self)
+
+    def link(self, *groups: GroupState, by: Person) -> None:
+        """Make groups part of this community.
+
+        Raises:
+            IqError: with the code of the first that cannot be.
+        """
+        _check(self.services.communities.link(self, account_of(by), [group.jid for group in groups]))
+
+    def unlink(self, *groups: GroupState, by: Person) -> None:
+        """Take groups out of this community.
+
+        Raises:
+            IqError: with the code of the first that cannot be.
+        """
+        _check(self.services.communities.unlink(self, account_of(by), [group.jid for group in groups]))
 
     # --- settings ---
 
@@ -155,12 +184,13 @@ class SimGroups:
         notices = GroupNotices(world, faults)
         self.settings = GroupSettings(world, notices)
         self.membership = GroupMembership(world, notices, self._new)
-        self._services = _Services(self.membership, self.settings, pictures)
-        self._requests = GroupRequests(world, self.membership, self.settings)
+        self.communities = Communities(world, self.membership, notices)
+        self._services = _Services(self.membership, self.settings, self.communities, pictures)
+        self.requests = GroupRequests(world, self.membership, self.settings, self.communities)
         self._messages = GroupMessages(world, faults)
 
     def register(self, router: Router, messages: SimMessages, mex: Mex) -> None:
-        self._requests.register(router, mex)
+        self.requests.register(router, mex)
         messages.kinds[GROUP] = self._messages
 
     def _new(self, group_id: str, subject: str, owner: SimAccount, invite_code: str) -> GroupState:
@@ -190,7 +220,11 @@ class SimGroups:
             group.members[account_of(admin)] = "admin"
         group.approval_required = options.get("approval", False)
         group.announce, group.locked = options.get("announce", False), options.get("locked", False)
+        if options.get("community"):
+            state = CommunityState(closed=options.get("approval", False))
+            self.communities.found(group, state, general=False)
         self.membership.announce_creation(group)
+        self.communities.announce_creation(group)
         if description := options.get("description"):
             group.describe(description, by=founder)
         return group
@@ -216,6 +250,12 @@ class SimGroups:
             if name in (group.subject, group.id, str(group.jid)):
                 return group
         raise KeyError(f"no group {name!r}; there are: {', '.join(g.subject for g in self.all) or 'none'}")
+
+
+def _check(outcomes: Sequence[tuple[Jid, int]]) -> None:
+    for jid, error in outcomes:
+        if error:
+            raise IqError(error, f"{jid} cannot be changed")
 
 
 def _addresses(people: Sequence[Person]) -> list[Jid]:

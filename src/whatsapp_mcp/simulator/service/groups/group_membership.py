@@ -23,7 +23,7 @@ from whatsapp_mcp.simulator.state.groups import (
     require_member,
 )
 from whatsapp_mcp.simulator.state.world import World
-from whatsapp_mcp.wire.node import Node
+from whatsapp_mcp.wire.node import Attr, Node
 
 MAX_SUBJECT = 100
 """Characters. A longer or empty one is refused with 406."""
@@ -52,6 +52,8 @@ class GroupMembership:
         self._world = world
         self._notices = notices
         self._make = make
+        self.on_joined: list[Callable[[GroupState, SimAccount], None]] = []
+        """Called with everybody who came into a group."""
 
     # --- making a group ---
 
@@ -103,11 +105,11 @@ class GroupMembership:
             invitation = AddRequest(new_invite_code(), int(self._world.clock()) + ADD_REQUEST_SECONDS, account, actor)
             group.add_requests[invitation.code] = invitation
             return SimOutcome(jid, account, 403, invitation)
-        self._enter(group, account)
+        self._admit_account(group, account)
         return SimOutcome(jid, account)
 
     @staticmethod
-    def _enter(group: GroupState, account: SimAccount) -> None:
+    def _admit_account(group: GroupState, account: SimAccount) -> None:
         group.members[account] = "member"
         group.join_requests.pop(account, None)
         group.left_at.pop(account, None)
@@ -122,6 +124,9 @@ class GroupMembership:
             change.attrs["reason"] = reason
         self._notices.tell(group, actor, change, to=before)
         self._notices.tell_joined(group, actor, added, reason=reason)
+        for called in self.on_joined:
+            for account in added:
+                called(group, account)
 
     def change(self, group: GroupState, actor: SimAccount, people: Sequence[Jid], what: RoleChange) -> list[SimOutcome]:
         """Take people out of the group, make them admins, or plain members again.
@@ -130,6 +135,12 @@ class GroupMembership:
             IqError: 403, the actor is not an admin.
         """
         require_admin(group, actor)
+        return self.change_unasked(group, actor, people, what)
+
+    def change_unasked(
+        self, group: GroupState, actor: SimAccount, people: Sequence[Jid], what: RoleChange
+    ) -> list[SimOutcome]:
+        """The same by somebody who need not be an admin of this group."""
         told = list(group.members)
         outcomes = [self._change_one(group, actor, jid, what) for jid in people]
         changed = [outcome.account for outcome in outcomes if outcome.account and not outcome.error]
@@ -189,17 +200,26 @@ class GroupMembership:
             IqError: 406 or 410 the link leads nowhere, 409 in the group already, 419 the group is full.
         """
         group = self.by_code(code)
+        return group, self.enter(group, account)
+
+    def enter(self, group: GroupState, account: SimAccount, *, method: str = "invite_link") -> bool:
+        """Come in, or (``False``) ask to: ``method`` says how the way was found.
+
+        Raises:
+            IqError: 409 in the group already, 419 the group is full.
+        """
         _require_place(group, account)
         if group.approval_required:
-            self._ask(group, account)
-            return group, False
-        self._come_in(group, account, account)
-        return group, True
+            self._ask(group, account, method)
+            return False
+        self.come_in(group, account, account, reason="invite" if method == "invite_link" else method)
+        return True
 
-    def _come_in(self, group: GroupState, actor: SimAccount, account: SimAccount) -> None:
+    def come_in(self, group: GroupState, actor: SimAccount, account: SimAccount, *, reason: str = "invite") -> None:
+        """Put somebody into a group, and tell everybody; nothing is checked."""
         before = list(group.members)
-        self._enter(group, account)
-        self._tell_added(group, actor, [account], before, "invite")
+        self._admit_account(group, account)
+        self._tell_added(group, actor, [account], before, reason)
 
     def accept(self, group: GroupState, account: SimAccount, code: str, admin: SimAccount | None) -> None:
         """Follow a personal invitation (whatsmeow group.go: JoinGroupWithInvite).
@@ -210,7 +230,7 @@ class GroupMembership:
         invitation = self.invitation(group, account, code, admin)
         _require_place(group, account)
         del group.add_requests[invitation.code]
-        self._come_in(group, account, account)
+        self.come_in(group, account, account)
 
     def invitation(self, group: GroupState, account: SimAccount, code: str, admin: SimAccount | None) -> AddRequest:
         """A personal invitation.
@@ -242,13 +262,16 @@ class GroupMembership:
 
     # --- requests to join ---
 
-    def _ask(self, group: GroupState, account: SimAccount) -> None:
+    def _ask(self, group: GroupState, account: SimAccount, method: str) -> None:
         if account in group.join_requests:
             return
         group.join_requests[account] = int(self._world.clock())
         asked = participant_node(group, account)
         content = [Node("requested_user", asked.attrs)]
-        change = Node("created_membership_requests", {"request_method": "invite_link"}, content)
+        attrs: dict[str, Attr] = {"request_method": method}
+        if group.parent is not None:
+            attrs["parent_group_jid"] = group.parent.jid
+        change = Node("created_membership_requests", attrs, content)
         self._notices.tell(group, account, change, to=group.admins)
 
     def requests(self, group: GroupState, actor: SimAccount) -> dict[SimAccount, int]:
@@ -283,7 +306,7 @@ class GroupMembership:
             return SimOutcome(jid, account)
         if len(group.members) >= group.max_members:
             return SimOutcome(jid, account, 419)
-        self._come_in(group, actor, account)
+        self.come_in(group, actor, account)
         return SimOutcome(jid, account)
 
 

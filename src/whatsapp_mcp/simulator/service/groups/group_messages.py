@@ -40,6 +40,9 @@ class GroupMessages:
         if sender.account not in group.members:
             log.info("%r writes to %r without being in it", sender, group)
             return 403
+        if group.community is not None:
+            log.info("%r writes to the community %r itself", sender, group)
+            return 403
         admin_only = group.announce or node.get("edit") == _ADMIN_REVOKE
         if admin_only and not group.is_admin(sender.account):
             log.info("%r may not write this to %r: not an admin", sender, group)

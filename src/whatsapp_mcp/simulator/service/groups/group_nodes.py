@@ -9,6 +9,8 @@ from whatsapp_mcp.simulator.state.accounts import SimAccount
 from whatsapp_mcp.simulator.state.groups import AddRequest, GroupState
 from whatsapp_mcp.wire.node import Attr, Node
 
+_PLACES = {"announcements": "default_sub_group", "general": "general_chat"}
+
 
 @dataclass(frozen=True, slots=True)
 class SimOutcome:
@@ -83,6 +85,21 @@ def group_node(
     return Node("group", attrs, content + _settings(group))
 
 
+def linked_node(group: GroupState) -> Node:
+    """``<group>`` in the list of a community, and where a link to it is told of (whatsmeow group.go:
+    parseGroupLinkTargetNode)."""
+    attrs: dict[str, Attr] = {
+        "id": group.id,
+        "jid": group.jid,
+        "subject": group.subject,
+        "s_t": str(group.subject_set_at),
+        "creation": str(group.created_at),
+        "creator": group.name_of(group.owner),
+        "size": str(len(group.members)),
+    }
+    return Node("group", attrs, [Node(_PLACES[group.place])] if group.place in _PLACES else None)
+
+
 def _description(group: GroupState) -> Node:
     description = group.description
     if description is None:
@@ -108,6 +125,14 @@ def _settings(group: GroupState) -> list[Node]:
         content.append(Node("announcement"))
     if group.ephemeral_seconds:
         content.append(Node("ephemeral", {"expiration": str(group.ephemeral_seconds)}))
+    if group.community is not None:
+        mode: dict[str, Attr] = {"default_membership_approval_mode": "request_required"}
+        content.append(Node("parent", mode if group.community.closed else {}))
+        if group.community.members_add_groups:
+            content.append(Node("allow_non_admin_sub_group_creation"))
+    if group.parent is not None:
+        content.append(Node("linked_parent", {"jid": group.parent.jid}))
+        content += [Node(_PLACES[group.place])] if group.place in _PLACES else []
     if group.approval_required:
         content.append(Node("membership_approval_mode", {}, [Node("group_join", {"state": "on"})]))
     return content

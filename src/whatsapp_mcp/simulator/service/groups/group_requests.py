@@ -12,10 +12,16 @@ from functools import partial
 from typing import Literal
 
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.simulator.service.groups.communities import Communities
+from whatsapp_mcp.simulator.service.groups.community_requests import CommunityRequests
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
 from whatsapp_mcp.simulator.service.groups.group_nodes import SimOutcome, group_node, outcome_node, participant_node
-from whatsapp_mcp.simulator.service.groups.group_settings import EPHEMERAL_SECONDS, GroupSettings
-from whatsapp_mcp.simulator.service.mex import GraphQlError, Json, Mex
+from whatsapp_mcp.simulator.service.groups.group_settings import (
+    EPHEMERAL_SECONDS,
+    GroupSettings,
+    check_description,
+)
+from whatsapp_mcp.simulator.service.mex import GraphQlError, Json, Mex, part
 from whatsapp_mcp.simulator.service.router import Router
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
@@ -51,10 +57,14 @@ _UPDATE_PROPERTY = "9418211574894172"
 class GroupRequests:
     """``iq xmlns=w:g2``."""
 
-    def __init__(self, world: World, membership: GroupMembership, settings: GroupSettings) -> None:
+    def __init__(
+        self, world: World, membership: GroupMembership, settings: GroupSettings, communities: Communities
+    ) -> None:
         self._world = world
         self._membership = membership
         self._settings = settings
+        self._communities = communities
+        self._of_community = CommunityRequests(world, communities)
         self._general: dict[tuple[str, str], GeneralHandler] = {
             ("get", "participating"): self._participating,
             ("get", "query"): self._infos,
@@ -70,10 +80,18 @@ class GroupRequests:
             ("get", "membership_approval_requests"): self._join_requests,
             ("set", "membership_requests_action"): self._decide,
             ("set", "add"): self._people(membership.add),
-            ("set", "remove"): self._people(partial(membership.change, what="remove")),
-            ("set", "promote"): self._people(partial(membership.change, what="promote")),
-            ("set", "demote"): self._people(partial(membership.change, what="demote")),
+            ("set", "remove"): self._people(partial(communities.change, what="remove")),
+            ("set", "promote"): self._people(partial(communities.change, what="promote")),
+            ("set", "demote"): self._people(partial(communities.change, what="demote")),
             ("set", "accept"): self._accept,
+            ("set", "revoke"): self._revoke,
+            ("set", "ack"): self._seen,
+            **self._setting_handlers(settings),
+            **self._of_community.handlers,
+        }
+
+    def _setting_handlers(self, settings: GroupSettings) -> dict[tuple[str, str], GroupHandler]:
+        handlers: dict[tuple[str, str], GroupHandler] = {
             ("set", "subject"): self._subject,
             ("set", "description"): self._description,
             ("set", "locked"): lambda group, who, node: settings.set_locked(group, who, locked=True),
@@ -84,17 +102,22 @@ class GroupRequests:
             ("set", "not_ephemeral"): self._ephemeral,
             ("set", "membership_approval_mode"): self._approval_mode,
             ("set", "member_add_mode"): self._member_add_mode,
-            ("set", "revoke"): self._revoke,
-            ("set", "ack"): self._seen,
         }
         for on, off in _SWITCHES.items():
             for told in (on, off):
-                self._of_group["set", told] = partial(self._switch, name=on)
+                handlers["set", told] = partial(self._switch, name=on)
+        return handlers
+
+    @property
+    def kinds(self) -> list[tuple[str, str]]:
+        """Type and tag of all requests that are simulated."""
+        return [*self._general, *self._of_group]
 
     def register(self, router: Router, mex: Mex) -> None:
         router.on_iq("w:g2", "get", self._answer)
         router.on_iq("w:g2", "set", self._answer)
         mex.on_query(_UPDATE_PROPERTY, self._update_property)
+        self._of_community.register(mex)
 
     def _answer(self, device: SimDevice, node: Node) -> Answer:
         to, children = node.jid("to"), node.children()
@@ -157,9 +180,10 @@ class GroupRequests:
 
     def _create(self, who: SimAccount, node: Node) -> Answer:
         """All settings are read before anything is made, so that a refused request leaves nothing behind."""
-        if node.child("parent") is not None or node.child("linked_parent") is not None:
-            log.warning("communities are not simulated: %s", node.xml())
-            raise IqError(501, "feature-not-implemented")
+        community, parent = self._of_community.state(node), self._of_community.parent(node, who)
+        description = node.child("description")
+        about = _text(description.child("body") or description) if description is not None else ""
+        check_description(about)
         seconds = _seconds(node.child("ephemeral"))
         approval, mode = node.path("membership_approval_mode", "group_join"), node.child("member_add_mode")
         link_mode = node.child("member_link_mode")
@@ -172,7 +196,14 @@ class GroupRequests:
             group.member_link_mode = "all_member_link"
         group.locked = node.child("locked") is not None
         group.announce = node.child("announcement") is not None
+        if about and description is not None:
+            self._settings.begin_description(group, about, new_id=description.get("id"))
+        if community is not None:
+            self._communities.found(group, community, general=node.child("create_general_chat") is not None)
         self._membership.announce_creation(group, node.get("key"))
+        self._communities.announce_creation(group)
+        if parent is not None:
+            self._communities.adopt(parent, group, who)
         return [group_node(group, failed=[outcome for outcome in outcomes if outcome.error])]
 
     def _people(self, change: PeopleHandler) -> GroupHandler:
@@ -186,15 +217,18 @@ class GroupRequests:
 
     def _leave(self, who: SimAccount, node: Node) -> Answer:
         """Leave one group or several; what came of it is said for each, and the request fails when all do."""
-        wanted, left, failure = node.children("group"), [], IqError(400, "bad-request")
+        # Who leaves a community may say so in other words (Baileys communities.ts: communityLeave).
+        wanted = [*node.children("group"), *node.children("community"), *node.children("linked_groups")]
+        left, failure = [], IqError(400, "bad-request")
         for item in wanted:
-            attrs: dict[str, Attr] = {"id": item.attrs.get("id", "")}
+            name = "parent_group_jid" if item.tag == "linked_groups" else "id"
+            attrs: dict[str, Attr] = {name: item.attrs.get(name, "")}
             try:
-                self._membership.leave(self._world.require_group(item.jid("id")), who)
+                self._communities.leave(self._world.require_group(item.jid(name)), who)
             except IqError as error:
                 failure = error
                 attrs["error"] = str(error.code)
-            left.append(Node("group", attrs))
+            left.append(Node(item.tag, attrs))
         if all("error" in item.attrs for item in left):
             raise failure
         return [Node("leave", {}, left)]
@@ -244,8 +278,8 @@ class GroupRequests:
             group = self._world.require_group(Jid.parse(str(given.get("group_id"))))
         except (ValueError, IqError):
             raise GraphQlError(404, "Not Found") from None
-        update = given.get("update") or {}
-        mode, sharing = _LINK_MODES.get(update.get("member_link_mode", "")), update.get("limit_sharing")
+        update = part(given, "update")
+        mode, sharing = _LINK_MODES.get(str(update.get("member_link_mode"))), update.get("limit_sharing")
         try:
             if mode is not None:
                 self._settings.set_member_link_mode(group, device.account, mode)
@@ -273,7 +307,7 @@ class GroupRequests:
         self._settings.set_ephemeral(group, who, _seconds(node) if node.tag == "ephemeral" else 0)
 
     def _approval_mode(self, group: GroupState, who: SimAccount, node: Node) -> None:
-        mode = node.child("group_join")
+        mode = node.child("group_join") or node.child("community_join")
         if mode is None or mode.get("state") not in ("on", "off"):
             raise IqError(400, "bad-request")
         self._settings.set_approval(group, who, required=mode.get("state") == "on")
@@ -302,10 +336,10 @@ def _text(node: Node) -> str:
 
 
 def _seconds(node: Node | None) -> int:
-    text = node.get("expiration") if node is not None else "0"
-    if not (text.isascii() and text.isdigit()) or int(text) not in EPHEMERAL_SECONDS:
+    seconds = node.number("expiration") if node is not None else 0
+    if seconds is None or seconds not in EPHEMERAL_SECONDS:
         raise IqError(400, "bad-request")
-    return int(text)
+    return seconds
 
 
 def _add_mode(node: Node) -> MemberAddMode:

@@ -24,6 +24,15 @@ EPHEMERAL_SECONDS: Final = (0, 24 * 3600, 7 * 24 * 3600, 90 * 24 * 3600)
 """The timers that exist; others are refused with 400 (whatsmeow ErrInvalidDisappearingTimer)."""
 
 
+def check_description(text: str) -> None:
+    """
+    Raises:
+        IqError: 406, it is too long.
+    """
+    if len(text) > MAX_DESCRIPTION:
+        raise IqError(406, "not-acceptable")
+
+
 class GroupSettings:
     """Changes to groups, with the check of who may make them: members, admins if the group is locked, or always admins
     only. All of them raise ``IqError`` 403 for those who may not."""
@@ -65,8 +74,7 @@ class GroupSettings:
             IqError: 403, 406 too long, or 409: somebody else changed it meanwhile.
         """
         self._require_editor(group, actor)
-        if len(text) > MAX_DESCRIPTION:
-            raise IqError(406, "not-acceptable")
+        check_description(text)
         current = group.description.id if group.description else ""
         if previous != current:
             raise IqError(409, "conflict")
@@ -74,6 +82,10 @@ class GroupSettings:
         group.description = Description(new_id, text, int(self._world.clock()), actor) if text else None
         body = Node("body", {}, text.encode()) if text else Node("delete")
         self._notices.tell(group, actor, Node("description", {"id": new_id}, [body]))
+
+    def begin_description(self, group: GroupState, text: str, *, new_id: str) -> None:
+        """The description that a group is made with; nobody is told by itself."""
+        group.description = Description(new_id or self._world.new_id(), text, int(self._world.clock()), group.owner)
 
     def set_ephemeral(self, group: GroupState, actor: SimAccount, seconds: int) -> None:
         """

@@ -82,5 +82,5 @@ def parse_content(data: bytes) -> e2e.Message | None:
 
 def number_of(node: Node, name: str, default: int = 0) -> int:
     """A numeric attribute; ``default`` when it is missing or no number."""
-    value = node.get(name)
-    return int(value) if value.isascii() and value.isdigit() else default
+    value = node.number(name)
+    return default if value is None else value

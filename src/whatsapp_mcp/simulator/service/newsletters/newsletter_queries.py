@@ -8,11 +8,10 @@ mex_operations.rs.
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.service.mex import GraphQlError, Json, Mex
+from whatsapp_mcp.simulator.service.mex import GraphQlError, Json, Mex, part
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter
 from whatsapp_mcp.simulator.service.newsletters.newsletter_nodes import describe
 from whatsapp_mcp.simulator.service.newsletters.newsletters import Newsletters
@@ -36,6 +35,7 @@ _DELETE = ("8316537688363079", "30062808666639665")
 _ADMINS = ("7130823597031706", "26278439461859188")
 _CAPABILITIES = ("9801384413216421",)
 _FOLLOWERS = ("27472091235714801",)
+_SUBSCRIBERS = ("9783111038412085",)
 _MAX_FOLLOWERS = 500
 
 
@@ -59,6 +59,7 @@ class NewsletterQueries:
             (_ADMINS, self._admins),
             (_CAPABILITIES, self._capabilities),
             (_FOLLOWERS, self._followers),
+            (_SUBSCRIBERS, self._subscribers),
         ):
             for query_id in ids:
                 mex.on_query(query_id, handler)
@@ -73,7 +74,7 @@ class NewsletterQueries:
         return found
 
     def _fetch(self, device: SimDevice, given: Json) -> Json:
-        wanted = given.get("input") or {}
+        wanted = part(given, "input")
         key = wanted.get("key", "")
         if wanted.get("type") == "INVITE":
             newsletter = next((one for one in self._channels.all if one.invite == key), None)
@@ -89,7 +90,7 @@ class NewsletterQueries:
         return {"xwa2_newsletter_subscribed": [describe(one, device.account) for one in followed]}
 
     def _create(self, device: SimDevice, given: Json) -> Json:
-        wanted = given.get("newsletter_input") or given.get("input") or {}
+        wanted = part(given, "newsletter_input") or part(given, "input")
         name, description = _checked(wanted.get("name"), MAX_NAME), wanted.get("description") or ""
         if not name:
             raise GraphQlError(400, "Bad Request")
@@ -101,7 +102,7 @@ class NewsletterQueries:
     def _set_picture(self, newsletter: Newsletter, encoded: Any) -> None:
         try:
             self._channels.set_picture(newsletter, base64.b64decode(encoded, validate=True))
-        except (binascii.Error, TypeError, IqError):
+        except (ValueError, TypeError, IqError):
             raise GraphQlError(400, "Bad Request") from None
 
     def _join(self, device: SimDevice, given: Json, *, follow: bool) -> Json:
@@ -127,7 +128,7 @@ class NewsletterQueries:
 
     def _set(self, device: SimDevice, given: Json) -> Json:
         """What reaches a follower: posts (``MUTE_ADMIN_ACTIVITY``), what others do (``MUTE_FOLLOWER_ACTIVITY``)."""
-        wanted = given.get("input") or {}
+        wanted = part(given, "input")
         newsletter = self._find(wanted.get("newsletter_id"))
         if wanted.get("type") == "MUTE_ADMIN_ACTIVITY":
             self._mute(device, wanted, muted=wanted.get("value") == "ON")
@@ -151,9 +152,14 @@ class NewsletterQueries:
         newsletter = self._find(given.get("newsletter_id"))
         return {"xwa2_newsletter_admin": {"id": str(newsletter.jid), "capabilities": []}}
 
+    def _subscribers(self, device: SimDevice, given: Json) -> Json:
+        """How many there are, which everybody may know (Baileys: newsletterSubscribers)."""
+        newsletter = self._find(given.get("newsletter_id"))
+        return {"xwa2_newsletter_subscribers": {"id": str(newsletter.jid), "subscribers": newsletter.subscribers}}
+
     def _followers(self, device: SimDevice, given: Json) -> Json:
         """The newest first, as its owner and admins may see them."""
-        wanted = given.get("input") or {}
+        wanted = part(given, "input")
         newsletter, count = self._find(wanted.get("newsletter_id")), wanted.get("count")
         if not newsletter.may_post(device.account):
             raise GraphQlError(403, "Forbidden")
@@ -177,7 +183,7 @@ class NewsletterQueries:
         return newsletter
 
     def _update(self, device: SimDevice, given: Json) -> Json:
-        newsletter, updates = self._find(given.get("newsletter_id")), given.get("updates") or {}
+        newsletter, updates = self._find(given.get("newsletter_id")), part(given, "updates")
         if not newsletter.may_post(device.account):
             raise GraphQlError(403, "Forbidden")
         now = int(self._world.clock())
