@@ -8,10 +8,11 @@ Floor: plain neonize, which is linked and told the same in the same run, and thr
 neonize take is in both. It needs one core where we need two, so on a machine that is busy with other things its time is
 more of a share of ours; the processor time of the two processes says the same on any.
 
-The longer the history, the smaller a part of neonize's time is what it does once, to be linked, while a message costs us
-the same: against neonize alone the ratios grow with the size, and have a budget for each. What a message costs at least
-is neonize's part and what SQLite takes for the finished rows, with indexes and search index, in transactions of the same
-size (`ingest.sqlite_alone`, with the very rows that are in the store then): against that, one budget holds for all sizes.
+The longer the history, the smaller a part of neonize's time is what it does once, to be linked, while a message costs
+us the same: against neonize alone the ratios grow with the size, and have a budget for each. What a message costs at
+least is neonize's part and what SQLite takes for the finished rows, with indexes and search index, in transactions of
+the same size (`ingest.sqlite_alone`, with the very rows that are in the store then): against that, one budget holds for
+all sizes.
 """
 
 from __future__ import annotations

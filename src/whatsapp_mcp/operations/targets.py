@@ -22,7 +22,7 @@ from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.phone_number import SEPARATORS, parse_number
+from whatsapp_mcp.phone_number import digits_in, parse_number
 from whatsapp_mcp.pipe.account import SyncContacts
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import DeferredSend, NamedTarget
@@ -34,8 +34,8 @@ CONTACTS_ARRIVE: Final = timedelta(seconds=20)
 """So long after connecting, the phone's contacts may still be on their way (they come with the app state)."""
 CONTACTS_WAIT: Final = 6.0
 CONTACTS_PAUSE: Final = 0.3
-_OLD_GROUP: Final = re.compile(r"\d{8,15}-\d{10}")
-_GROUP_ID: Final = re.compile(r"\d{16,24}")
+_OLD_GROUP: Final = re.compile(r"\d{8,15}-\d{10}", re.ASCII)
+_GROUP_ID: Final = re.compile(r"\d{16,20}", re.ASCII)
 _KINDS: Final = {
     USER: "a person",
     LID: "a person",
@@ -118,8 +118,7 @@ async def resolve(services: Services, text: str, *, field: str = "phone", strang
         return await canonical(services, jid)
     if _OLD_GROUP.fullmatch(text) or _GROUP_ID.fullmatch(text):
         return Jid(text, GROUP)
-    compact = SEPARATORS.sub("", text)
-    if compact.removeprefix("+").isdigit():
+    if digits_in(text) is not None:
         return await canonical(services, Jid(parse_number(text, field), USER))
     return await _by_name(services, text, field, strangers=strangers)
 
@@ -130,8 +129,9 @@ async def _parse_jid(services: Services, text: str, field: str) -> Jid:
         field=field,
         next_step=f"Pass a number, NUMBER@{USER}, ID@{LID}, ID@{GROUP} or ID@{NEWSLETTER}; listChats shows them.",
     )
+    user, _, server = text.rpartition("@")
     try:
-        jid = Jid.parse(text).bare
+        jid = Jid.parse(f"{user}@{server.lower()}").bare
     except ValueError:
         raise wrong from None
     if jid.server not in _KINDS:
@@ -274,3 +274,9 @@ def require_written(message: Message, field: str) -> None:
             f"{field}: this row tells what happened to the group; nobody wrote it, so nothing can be done with it",
             field=field,
         )
+
+
+def require_there(message: Message, field: str) -> None:
+    """Raises InvalidArgument for a message that was deleted for everyone: nothing is done with it any more."""
+    if message.revoked_at is not None:
+        raise InvalidArgument(f"{field}: this message was deleted", field=field)

@@ -42,6 +42,10 @@ _STATUS: Final = {
 _SECRET_SIZE: Final = 32
 _BESIDE: Final = MESSAGE_READ - MESSAGE_ITSELF
 """Fields that say something beside the message."""
+_WITH_EDITS: Final = ("protocolMessage", "editedMessage", "ephemeralMessage", "deviceSentMessage")
+"""In which an edit comes."""
+_EDITABLE_MS: Final = 24 * 60 * 60 * 1000
+"""WhatsApp lets messages be edited for a quarter of an hour; what is later than this is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class Place:
     """The other form of its address."""
     own: tuple[Jid, ...]
     """Our own addresses, the number first."""
+    ids: frozenset[str] = frozenset()
+    """Of all the messages that are told of it together."""
 
 
 def readable(info: WebMessageInfo, place: Place) -> list[Change]:
@@ -81,12 +87,13 @@ def changes_of_message(info: WebMessageInfo, place: Place) -> Iterator[Change]:
     author = _author(info, place)
     if author is None or not info.key.ID:
         return
+    edited_at = _put_edit_in_place(info, place)
     carrier = _carrier(info, author, place)
     about_another = _about_another(info, carrier, place)
     yield from about_another or ()
     _take_secret(info)
     content = read_content(info.message)  # also beside what is said about another message there may be some
-    if _BESIDE.isdisjoint([field.name for field, _ in info.ListFields()]):
+    if edited_at is None and _BESIDE.isdisjoint([field.name for field, _ in info.ListFields()]):
         if content is not None:
             yield _row(info, carrier, content)
         elif about_another is not None or info.message.ListFields():
@@ -100,6 +107,8 @@ def changes_of_message(info: WebMessageInfo, place: Place) -> Iterator[Change]:
     if content is not None:
         yield from _starred(info, author, place)
         yield _row(info, carrier, content)
+        if edited_at is not None:
+            yield MessageEdited(place.chat, carrier.id, author, content, edited_at, chat_alt=place.alt)
     elif deleted and info.starred:
         yield from _starred(info, author, place)
     elif not deleted and info.message.ListFields():  # it could be read, and is no message: nothing waits for it
@@ -107,6 +116,29 @@ def changes_of_message(info: WebMessageInfo, place: Place) -> Iterator[Change]:
     yield from deleted
     if content is not None or deleted:
         yield from facts_about(info, carrier, place.own)
+
+
+def _put_edit_in_place(info: WebMessageInfo, place: Place) -> int | None:
+    """Make of an edit, which is all that a phone keeps of a message that was edited, that message. None where it is no
+    edit, or the message is told as well.
+
+    Returns:
+        When it was edited, milliseconds.
+    """
+    if not any(map(info.message.HasField, _WITH_EDITS)):  # as most
+        return None
+    inner, _ = unwrap(info.message)
+    edit = inner.protocolMessage
+    target = edit.key.ID
+    if edit.type != e2e.ProtocolMessage.Type.MESSAGE_EDIT or not target or not inner.HasField("protocolMessage"):
+        return None
+    if (target in place.ids and target != info.key.ID) or read_content(edit.editedMessage) is None:
+        return None
+    written, edited_at = info.messageTimestamp * 1000, edit.timestampMS
+    new = edit.editedMessage.SerializeToString()
+    info.key.ID = target
+    info.message.ParseFromString(new)
+    return edited_at if written <= edited_at < written + _EDITABLE_MS else written
 
 
 def _redemption(carrier: Carrier) -> PlaceholderRedeemed:

@@ -93,7 +93,7 @@ def _conversation(conversation: Conversation, chat: Jid, own: tuple[Jid, ...]) -
     if name and chat.is_person:
         # What is only displayed may be the name that the person chose.
         yield ContactSeen(chat, full_name=conversation.name or None, push_name=None if conversation.name else name)
-    place = Place(chat, alt, own)
+    place = Place(chat, alt, own, frozenset(entry.message.key.ID for entry in conversation.messages))
     for entry in reversed(conversation.messages):
         yield from readable(entry.message, place)
     yield ChatChanged(
