@@ -281,7 +281,7 @@ async def test_no_time(bench: Bench, field: str, value: Any) -> None:
 
 
 async def test_a_forwarded_message_says_so(bench: Bench) -> None:
-    often = {"forwarded_often": True}
+    often: dict[str, object] = {"forwarded_often": True}
     bench.receive("M1", timestamp=at(2), content=Content(MessageKind.TEXT, "hi", forwarded=True))
     bench.receive("M2", timestamp=at(1), content=Content(MessageKind.TEXT, "ho", forwarded=True, extra=often))
     rows = (await bench.run("getChatMessages", chat_jid="Ana"))["data"]
