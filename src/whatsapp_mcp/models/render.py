@@ -127,6 +127,8 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
         details["quoted"] = _quoted(message.quoted)
     if message.parts:
         details["parts"] = list(message.parts[:LIST_LENGTH])
+    if message.forwarded:
+        details["forwarded"] = True
     if _is_unread(message):
         details["note"] = _why_unread(message)
     if message.votes:
@@ -163,9 +165,8 @@ def _has_no_details(message: Message) -> bool:
     """As most messages."""
     said = message.extra or message.quoted or message.parts or message.votes or message.cards or message.answers
     longest = max(len(message.reactions), len(message.mentions))
-    return not (
-        said or message.pinned or message.kept or longest > LIST_LENGTH or message.more_mentions or _is_unread(message)
-    )
+    marked = message.pinned or message.kept or message.forwarded
+    return not (said or marked or longest > LIST_LENGTH or message.more_mentions or _is_unread(message))
 
 
 _TIMES: Final = frozenset({"start_time", "end_time", "moved_from"})
