@@ -250,6 +250,10 @@ def test_one_word_or_another(store: Store) -> None:
     assert ids(store, 'invoice OR "for april" OR rec*') == ["M4", "M3", "M1"]
     assert ids(store, "invoice OR bill -april") == ["M2", "M1"]
     assert ids(store, "invoice OR bill march OR may") == ["M2", "M1"]
+    assert ids(store, "invoice AND april") == ids(store, "invoice april"), "all words must occur anyway"
+    assert ids(store, "(invoice OR bill) AND march") == ["M2", "M1"]
+    assert ids(store, "invoice OR bill NOT april") == ids(store, "invoice OR bill AND NOT april") == ["M2", "M1"]
+    assert ids(store, "AND") == ids(store, "NOT") == ids(store, "NOT invoice") == [], "words like others"
     assert ids(store, "invo OR zebra") == ["M1"], "no such words: beginnings of some"
     assert ids(store, "bill or") == ids(store, "bill OR") == ids(store, "OR bill") == ["M3"], "a word"
     assert ids(store, "OR") == ["M3"]
