@@ -86,15 +86,14 @@ neither wrote in that chat nor reacted to it.
 
 What `searchMessages` and `search` of `getChatMessages` find: messages with all words, in any order; case, accents and
 punctuation do not matter. `one OR two` (in capitals; it binds closer than the blank between words) finds either,
-`"several words"` what stands together, `-word` and `-"several words"` leave out. A word of three letters or more also
-finds what begins so (`meet` finds `meeting`), unless more than a thousand messages have the word itself: then it is
-meant as it stands, and `the*` asks for beginnings all the same, of two letters at least. `"meet"` in quotes finds this
-word alone. When nothing is found, words of one and two letters and numbers are tried as beginnings too. Scripts
-without blanks between words are searched by character, anywhere. A search that finds nothing says in
-`hint` what would be found: with fewer words, another spelling (a word that a message has, never one from chats that may
-not be read), in another chat, or without sender, kind and times. Without words, `searchMessages` shows what the other
-arguments leave (times, sender, kind, chat, links), newest first.
-"""
+`"several words"` what stands together, `-word`, `NOT word` and `-"several words"` leave out, `AND` changes nothing. A
+word of three letters or more also finds what begins so (`meet` finds `meeting`), unless more than a thousand messages
+have the word itself: then it is meant as it stands, and `the*` asks for beginnings all the same, of two letters at
+least. `"meet"` in quotes finds this word alone. When nothing is found, words of one and two letters and numbers are
+tried as beginnings too. Scripts without blanks between words are searched by character, anywhere. A search that finds
+nothing says in `hint` what would be found: with fewer words, another spelling (a word that a message has, never one
+from chats that may not be read), in another chat, or without sender, kind and times. Without words, `searchMessages`
+shows what the other arguments leave (times, sender, kind, chat, links), newest first. """
 
 
 def settings_table() -> str:

@@ -209,13 +209,26 @@ def number_text(jid: Jid) -> str | None:
 
 
 async def group_of(services: Services, text: str) -> Jid:
-    """The group that ``group_id`` names; a person or newsletter is refused."""
+    """The group that ``group_id`` names; a person, a newsletter, or a group that we left is refused."""
     jid = await resolve(services, text, field="group_id")
     if not jid.is_group:
         raise InvalidArgument(
             f"group_id: this is {kind_of(jid)}, not a group", field="group_id", next_step="Take it from userMyGroups."
         )
+    if await services.store.may_read(jid):  # what may not be read is not told of either
+        await check_membership(services, jid, "group_id")
     return jid
+
+
+async def check_membership(services: Services, group: Jid, field: str) -> None:
+    """Raises InvalidArgument for a group that we are not in any more: WhatsApp tells and takes nothing of it."""
+    chat = await services.store.look(lambda store: store.chat(group))
+    if chat is not None and chat.left:
+        raise InvalidArgument(
+            f"{field}: you are not in this group any more",
+            field=field,
+            next_step="userMyGroups lists the groups that you are in.",
+        )
 
 
 async def newsletter_of(services: Services, text: str) -> Jid:
@@ -274,3 +287,9 @@ def require_written(message: Message, field: str) -> None:
             f"{field}: this row tells what happened to the group; nobody wrote it, so nothing can be done with it",
             field=field,
         )
+
+
+def require_there(message: Message, field: str) -> None:
+    """Raises InvalidArgument for a message that was deleted for everyone: nothing is done with it any more."""
+    if message.revoked_at is not None:
+        raise InvalidArgument(f"{field}: this message was deleted", field=field)

@@ -280,6 +280,14 @@ async def test_no_time(bench: Bench, field: str, value: Any) -> None:
     await refused(bench, field, chat_jid="Ana", **{field: value})
 
 
+async def test_a_forwarded_message_says_so(bench: Bench) -> None:
+    often: dict[str, object] = {"forwarded_often": True}
+    bench.receive("M1", timestamp=at(2), content=Content(MessageKind.TEXT, "hi", forwarded=True))
+    bench.receive("M2", timestamp=at(1), content=Content(MessageKind.TEXT, "ho", forwarded=True, extra=often))
+    rows = (await bench.run("getChatMessages", chat_jid="Ana"))["data"]
+    assert [row["details"] for row in rows] == [{"forwarded": True, **often}, {"forwarded": True}]
+
+
 async def test_a_time_is_taken_as_rows_show_it(bench: Bench) -> None:
     for minute in (20, 10, 5):
         bench.receive(f"M{minute}", timestamp=milliseconds(NOW - timedelta(minutes=minute)))

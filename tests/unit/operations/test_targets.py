@@ -217,6 +217,9 @@ async def test_a_group_that_we_left_is_no_recipient(bench: Bench) -> None:
     with pytest.raises(InvalidArgument, match="not in this group"):
         await recipient(bench.services, str(TEAM))
     assert await resolve(bench.services, str(TEAM)) == TEAM
+    for tool, more in (("groupInfo", {}), ("leaveGroup", {}), ("setGroupName", {"name": "x"}), ("groupInviteLink", {})):
+        with pytest.raises(InvalidArgument, match="group_id: you are not in this group"):
+            await bench.run(tool, group_id=str(TEAM), **more)
 
 
 async def test_nothing_can_be_done_with_a_notice(bench: Bench) -> None:

@@ -250,6 +250,10 @@ def test_one_word_or_another(store: Store) -> None:
     assert ids(store, 'invoice OR "for april" OR rec*') == ["M4", "M3", "M1"]
     assert ids(store, "invoice OR bill -april") == ["M2", "M1"]
     assert ids(store, "invoice OR bill march OR may") == ["M2", "M1"]
+    assert ids(store, "invoice AND april") == ids(store, "invoice april"), "all words must occur anyway"
+    assert ids(store, "(invoice OR bill) AND march") == ["M2", "M1"]
+    assert ids(store, "invoice OR bill NOT april") == ids(store, "invoice OR bill AND NOT april") == ["M2", "M1"]
+    assert ids(store, "AND") == ids(store, "NOT") == ids(store, "NOT invoice") == [], "words like others"
     assert ids(store, "invo OR zebra") == ["M1"], "no such words: beginnings of some"
     assert ids(store, "bill or") == ids(store, "bill OR") == ids(store, "OR bill") == ["M3"], "a word"
     assert ids(store, "OR") == ["M3"]
@@ -503,6 +507,8 @@ def test_what_is_found_does_not_depend_on_how_far_smaller_indexes_are(
         monkeypatch.setattr(partial, name, size)
     store.apply([message(f"T{i}", i * 10, f"tree{i % 3} wood") for i in range(40)])
     store.apply([message(f"P{i}", i * 10 + 5, f"tree{i % 3} leaf", media=PHOTO) for i in range(40)])
+    store.apply([message("B", 392, "trees", chat=BORIS, media=PHOTO)])
+    some = store.reader.restricted(lambda facts: facts.jid == BORIS)
 
     def found() -> list[list[str]]:
         searched = [
@@ -513,6 +519,10 @@ def test_what_is_found_does_not_depend_on_how_far_smaller_indexes_are(
         ]
         return [[one.id for one in page.rows] for page in searched]
 
+    def found_by_who_reads_one_chat() -> list[str]:
+        pages = [some.search("tr*", kinds=kinds, limit=9, offset=0) for kinds in (None, [MessageKind.IMAGE])]
+        return [one.id for page in pages for one in page.rows]
+
     def lowest() -> list[int]:
         connection = store.writer._connection
         return [one.lowest(connection) for one in partial.PARTIAL] if isinstance(store.where, Path) else []
@@ -521,6 +531,7 @@ def test_what_is_found_does_not_depend_on_how_far_smaller_indexes_are(
         before, reached = found(), [lowest()]
         while store.writer.gather_search():
             assert found() == before
+            assert found_by_who_reads_one_chat() == ["B", "B"]
             store.check()
             reached.append(lowest())
         if isinstance(store.where, Path):
@@ -540,6 +551,7 @@ def test_what_is_found_does_not_depend_on_how_far_smaller_indexes_are(
     assert found() == made
     compare()
     store.check()
+    some.close()
 
 
 def test_a_gathering_that_was_cut_off_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
