@@ -507,6 +507,8 @@ def test_what_is_found_does_not_depend_on_how_far_smaller_indexes_are(
         monkeypatch.setattr(partial, name, size)
     store.apply([message(f"T{i}", i * 10, f"tree{i % 3} wood") for i in range(40)])
     store.apply([message(f"P{i}", i * 10 + 5, f"tree{i % 3} leaf", media=PHOTO) for i in range(40)])
+    store.apply([message("B", 392, "trees", chat=BORIS, media=PHOTO)])
+    some = store.reader.restricted(lambda facts: facts.jid == BORIS)
 
     def found() -> list[list[str]]:
         searched = [
@@ -517,6 +519,10 @@ def test_what_is_found_does_not_depend_on_how_far_smaller_indexes_are(
         ]
         return [[one.id for one in page.rows] for page in searched]
 
+    def found_by_who_reads_one_chat() -> list[str]:
+        pages = [some.search("tr*", kinds=kinds, limit=9, offset=0) for kinds in (None, [MessageKind.IMAGE])]
+        return [one.id for page in pages for one in page.rows]
+
     def lowest() -> list[int]:
         connection = store.writer._connection
         return [one.lowest(connection) for one in partial.PARTIAL] if isinstance(store.where, Path) else []
@@ -525,6 +531,7 @@ def test_what_is_found_does_not_depend_on_how_far_smaller_indexes_are(
         before, reached = found(), [lowest()]
         while store.writer.gather_search():
             assert found() == before
+            assert found_by_who_reads_one_chat() == ["B", "B"]
             store.check()
             reached.append(lowest())
         if isinstance(store.where, Path):
@@ -544,6 +551,7 @@ def test_what_is_found_does_not_depend_on_how_far_smaller_indexes_are(
     assert found() == made
     compare()
     store.check()
+    some.close()
 
 
 def test_a_gathering_that_was_cut_off_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

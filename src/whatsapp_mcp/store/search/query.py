@@ -66,7 +66,7 @@ class Filters:
 
     Most filters are tags. Where an engine goes through the whole list of what has a tag, one that most messages have is
     slower than a look at each hit: ``frugal``, below, is without those. What is ours is no tag then unless it is rare
-    or nothing else is wanted, nor is plain text; ``conditions`` says the rest.
+    or nothing else is wanted, nor is the frequent kind; ``conditions`` says the rest.
     """
 
     chat: int | None = None
@@ -77,6 +77,8 @@ class Filters:
     authors: Collection[int] | None = None
     """Addresses."""
     kinds: Collection[str] | None = None
+    frequent_kind: str = "text"
+    """Of most messages in which words are looked for."""
     from_me: bool | None = None
     own_is_rare: bool = False
     """Few messages are ours."""
@@ -94,7 +96,7 @@ class Filters:
             groups.append((MEDIA,))
         if self.links_only:
             groups.append((LINK,))
-        if self.kinds is not None and (not frugal or "text" not in self.kinds or (alone and not groups)):
+        if self.kinds is not None and (not frugal or self.frequent_kind not in self.kinds or (alone and not groups)):
             groups.append([kind_tag(kind) for kind in self.kinds])
         if self.from_me and self.chat is None and (not frugal or self.own_is_rare or (alone and not groups)):
             groups.append((OWN,))

@@ -25,7 +25,9 @@ from whatsapp_mcp.store.search.span import Span
 _LARGE: Final = 1000
 """Pages of the whole index, of some two hundred thousand messages: a smaller one is quick without these."""
 _ENOUGH: Final = 30_000
-"""Newest messages: of what is found in less of them than a page counts, all lists are short."""
+"""Newest messages, at least."""
+_SHARE: Final = 40
+"""One of so many messages is among the newest: with what begins as fewer of them do, all lists are short."""
 _TOO_MANY: Final = 4
 """Times that; it is begun anew then."""
 _STRETCH: Final = 400
@@ -66,11 +68,11 @@ class PartialIndex:
         """Put a small part more into it; False when there is enough in it. Within a transaction."""
         lowest = self.lowest(connection)
         if self.newest_only and lowest != _TOP:
-            held = self.table.count(connection)
-            if held > _TOO_MANY * _ENOUGH:
+            held, enough = self.table.count(connection), _enough(connection)
+            if held > _TOO_MANY * enough:
                 self.clear(connection)
                 return True
-            if held >= _ENOUGH:
+            if held >= enough:
                 return False
         if lowest <= _BOTTOM:
             return self.table.merge(connection, begun=False)
@@ -110,6 +112,11 @@ PARTIAL_TABLES: Final = (
     "CREATE TABLE partial_search (name TEXT PRIMARY KEY, lowest INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 )
 """What makes them."""
+
+
+def _enough(connection: StoreConnection) -> int:
+    (newest,) = connection.execute("SELECT max(arrival) FROM messages").fetchone()
+    return max(_ENOUGH, int(newest or 0) // _SHARE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any, Final
 
@@ -41,14 +42,13 @@ class FtsTables:
     def matching(self, connection: StoreConnection, query: Query, filters: Filters, span: Span) -> FoundPlaces | None:
         if query.is_blank and filters.among is None and not filters.tags(alone=True):
             return _of_all(filters, span)
+        table = MESSAGE_SEARCH
+        if filters.kinds and "text" not in filters.kinds and NOT_TEXT.lowest(connection) <= span.lowest:
+            table, filters = NOT_TEXT.table, replace(filters, frequent_kind="image")
         asked = query.asked(filters, frugal=True)
         if asked is None:
             return None
         conditions, values = filters.conditions(alone=not query.wanted)
-        table = MESSAGE_SEARCH
-        if filters.kinds and "text" not in filters.kinds and NOT_TEXT.lowest(connection) <= span.lowest:
-            table = NOT_TEXT.table
-
         hits = table.matching(fts5(asked), conditions, values, span)
         if table is MESSAGE_SEARCH and any(phrase.is_beginning for phrase in chain(*asked.wanted, asked.unwanted)):
             return NewestFirst(NEWEST.table.matching(fts5(asked), conditions, values, span), hits, span)
