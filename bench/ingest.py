@@ -29,12 +29,18 @@ from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whereabouts import PostgresSchema, schema_name
 
-__all__ = ["measure"]
+__all__ = ["measure", "sqlite_alone"]
 
 MESSAGES: Final = 50_000
 ROUNDS: Final = 2
 RATIO: Final = 3.2
 RATIO_OF_POSTGRES: Final = 3.0
+_MESSAGES: Final = "SELECT * FROM messages WHERE arrival > ? ORDER BY arrival LIMIT ?"
+_MEDIA: Final = "SELECT * FROM media WHERE arrival > ? AND arrival <= ? ORDER BY arrival"
+_DOCUMENTS: Final = (
+    f"SELECT {DOCUMENT_COLUMNS} FROM messages AS m LEFT JOIN media ON media.arrival = m.arrival"
+    " WHERE m.arrival > ? AND m.arrival <= ?"
+)
 
 
 async def measure() -> list[Row]:
@@ -50,7 +56,7 @@ async def measure() -> list[Row]:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             path = Path(folder) / "messages.db"
             ours.append(MESSAGES / await _stored(path, made))
-            floors.append(MESSAGES / await _written(Path(folder) / "floor.db", path))
+            floors.append(MESSAGES / await sqlite_alone(Path(folder) / "floor.db", path))
             size = path.stat().st_size
     note = (
         f"{MESSAGES:,} messages of {characters / MESSAGES:.0f} characters, {BATCH} a transaction;"
@@ -103,32 +109,28 @@ async def _stored(path: Path, made: list[list[Change]]) -> float:
     return time.thread_time() - began
 
 
-async def _written(path: Path, stored: Path) -> float:
-    """The same for the floor: the rows of the store ``stored``."""
+async def sqlite_alone(path: Path, stored: Path, batch: int = BATCH) -> float:
+    """The same for the floor: the rows of the store ``stored``, so many messages a transaction."""
     StoreWriter(path).close()
-    with closing(open_for_reading(stored)) as source:
-        messages = source.execute("SELECT * FROM messages ORDER BY arrival").fetchall()
-        media = source.execute("SELECT * FROM media ORDER BY arrival").fetchall()
-        joined = "messages AS m LEFT JOIN media ON media.arrival = m.arrival ORDER BY m.arrival"
-        words = list(documents(source.execute(f"SELECT {DOCUMENT_COLUMNS} FROM {joined}")))
     connection = open_for_writing(path)
     connection.execute("PRAGMA foreign_keys = OFF")  # who and where is in none of the tables
-    began = time.thread_time()
-    with closing(connection):
-        for start in range(0, len(messages), BATCH):
-            rows = messages[start : start + BATCH]
-            first, last = rows[0][0], rows[-1][0]
+    seconds, last = 0.0, 0
+    with closing(open_for_reading(stored)) as source, closing(connection):
+        while messages := source.execute(_MESSAGES, (last, batch)).fetchall():
+            between = (last, last := messages[-1][0])
+            media = source.execute(_MEDIA, between).fetchall()
+            words = sorted(documents(source.execute(_DOCUMENTS, between)))
+            began = time.thread_time()
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(_insert("messages", rows), rows)
-            files = [row for row in media if first <= row[0] <= last]
-            if files:
-                connection.executemany(_insert("media", files), files)
-            connection.executemany(
-                "INSERT INTO message_search (rowid, document) VALUES (?, ?)", sorted(words[start : start + BATCH])
-            )
+            connection.executemany(_insert("messages", messages), messages)
+            if media:
+                connection.executemany(_insert("media", media), media)
+            connection.executemany("INSERT INTO message_search (rowid, document) VALUES (?, ?)", words)
             connection.execute("COMMIT")
+            seconds += time.thread_time() - began
             await asyncio.sleep(0)
-    return time.thread_time() - began
+        began = time.thread_time()
+    return seconds + time.thread_time() - began
 
 
 def _insert(table: str, rows: Sequence[Sequence[object]]) -> str:

@@ -74,27 +74,26 @@ of somebody who got the message proves that it was sent; from then on it returns
 ## What catchUp takes for new
 
 `catchUp` tells what is new in the chats of people and groups, the chat with the newest message first. `since` is an ISO
-time (without a zone UTC) or a duration before now: `30m`, `2h`, `1d`, `1w`, `1d12h`. Without it, it is the last look
-of this client: up to where `catchUp` has shown it everything, kept in the message store by token and name of the
-client, so that it outlives conversations, servers and upgrades, and is erased with the messages. Whoever never looked
-gets the last day. The look moves when the last page was shown whole, never for one that was cut or that others follow
-(`next_cursor`), nor when `since` lies after it. What came late counts as new even if it is older. `unanswered` is a
-guess by form: a question mark of any script, a mention of the owner or of all, or a reply to the owner's message, after
-which the owner neither wrote in that chat nor reacted to it.
+time, a duration before now (`30m`, `2h`, `1d`, `1w`, `1d12h`) or a day. Without it, it is the last look of this client:
+up to where `catchUp` has shown it everything, kept in the message store by token and name of the client, so that it
+outlives conversations, servers and upgrades, and is erased with the messages. Whoever never looked gets the last day.
+The look moves when the last page was shown whole, never for one that was cut or that others follow (`next_cursor`), nor
+when `since` lies after it. What came late counts as new even if it is older. `unanswered` is a guess by form: a
+question mark of any script, a mention of the owner or of all, or a reply to the owner's message, after which the owner
+neither wrote in that chat nor reacted to it.
 
 ## What a search finds
 
 What `searchMessages` and `search` of `getChatMessages` find: messages with all words, in any order; case, accents and
 punctuation do not matter. `one OR two` (in capitals; it binds closer than the blank between words) finds either,
-`"several words"` what stands together, `-word` and `-"several words"` leave out. A word of three letters or more also
-finds what begins so (`meet` finds `meeting`), unless more than a thousand messages have the word itself: then it is
-meant as it stands, and `the*` asks for beginnings all the same, of two letters at least. `"meet"` in quotes finds this
-word alone. When nothing is found, words of one and two letters and numbers are tried as beginnings too. Scripts
-without blanks between words are searched by character, anywhere. A search that finds nothing says in
-`hint` what would be found: with fewer words, another spelling (a word that a message has, never one from chats that may
-not be read), in another chat, or without sender, kind and times. Without words, `searchMessages` shows what the other
-arguments leave (times, sender, kind, chat, links), newest first.
-"""
+`"several words"` what stands together, `-word`, `NOT word` and `-"several words"` leave out, `AND` changes nothing. A
+word of three letters or more also finds what begins so (`meet` finds `meeting`), unless more than a thousand messages
+have the word itself: then it is meant as it stands, and `the*` asks for beginnings all the same, of two letters at
+least. `"meet"` in quotes finds this word alone. When nothing is found, words of one and two letters and numbers are
+tried as beginnings too. Scripts without blanks between words are searched by character, anywhere. A search that finds
+nothing says in `hint` what would be found: with fewer words, another spelling (a word that a message has, never one
+from chats that may not be read), in another chat, or without sender, kind and times. Without words, `searchMessages`
+shows what the other arguments leave (times, sender, kind, chat, links), newest first. """
 
 
 def settings_table() -> str:

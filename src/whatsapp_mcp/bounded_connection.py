@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import psycopg
 from psycopg.rows import Row
 
+from whatsapp_mcp.errors import SetupError
+
 R = TypeVar("R")
 _WAITING: Final = 0.1
 """Seconds after which psycopg looks whether there is still something to wait for."""
+OLDEST: Final = 16
+"""The version of PostgreSQL that is needed."""
 
 
 class Unanswered(psycopg.OperationalError):
@@ -27,6 +31,22 @@ class BoundedConnection(psycopg.Connection[Row]):
     answer_within: float | None = None
     """Seconds for each thing that is asked; None: as psycopg has it."""
 
+    @classmethod
+    def connect(cls, conninfo: str = "", **parameters: Any) -> Self:
+        """As psycopg does.
+
+        Raises:
+            psycopg.Error: there is no connection.
+            SetupError: to a database in which messages cannot lie.
+        """
+        connection = super().connect(conninfo, client_encoding="utf8", **parameters)
+        try:
+            _check(connection.info)
+        except SetupError:
+            connection.close()
+            raise
+        return connection
+
     def wait(
         self, gen: Generator[Any, Any, R], interval: float = _WAITING, timeout: float | None = None
     ) -> R:  # psycopg before 3.3 knows no ``timeout``, and none of ours is given one
@@ -37,6 +57,20 @@ class BoundedConnection(psycopg.Connection[Row]):
         except Unanswered:
             self.close()
             raise
+
+
+def _check(info: psycopg.ConnectionInfo) -> None:
+    """By what the server says of itself when it lets somebody in."""
+    if info.server_version // 10000 < OLDEST:
+        raise SetupError(
+            f"the database is of PostgreSQL {info.server_version // 10000}, and {OLDEST} or newer is needed",
+            next_step="Let WHATSAPP_MCP_DATABASE lead to a newer server.",
+        )
+    if (encoding := info.parameter_status("server_encoding")) != "UTF8":
+        raise SetupError(
+            f"the database keeps text as {encoding}, and UTF8 is needed",
+            next_step="Make it anew with `createdb -T template0 -E UTF8`.",
+        )
 
 
 def _until(gen: Generator[Any, Any, R], end: float) -> Generator[Any, Any, R]:

@@ -80,12 +80,16 @@ def changing_document(place: StoredDocument) -> Iterator[Draft]:
             connection.execute(_WRITE, (place.name, draft.content))
 
 
+def _table(where: PostgresSchema) -> str:
+    return f'"{where.schema}".documents'
+
+
 @contextmanager
 def _writing(place: StoredDocument) -> Iterator[Connection[tuple[Any, ...]]]:
     """A connection of its own: whoever changes something may read meanwhile."""
     where = place.where
     with errors_of(where), connected(where) as connection:
-        if connection.execute(_FOUND, (f'"{where.schema}".documents',)).fetchone() == (None,):
+        if connection.execute(_FOUND, (_table(where),)).fetchone() == (None,):
             make_schema(where)
             connection.execute(_ALONE, (where.schema,))
             connection.execute(_TABLE)
@@ -103,16 +107,21 @@ class _Looks:
         self._connection: Connection[tuple[Any, ...]] | None = None
         self._silent_until = 0.0
         self._silence: Error | None = None
+        self._seen: set[str] = set()
+        """Schemas that have the table."""
 
     def row(self, column: str, place: StoredDocument) -> tuple[Any, ...] | None:
         """None also where there is no table yet. Raises StoreError."""
         from psycopg import Error
         from psycopg.errors import UndefinedTable
 
-        statement = f'SELECT {column} FROM "{place.where.schema}".documents WHERE name = %s'.encode()
+        statement = f"SELECT {column} FROM {_table(place.where)} WHERE name = %s".encode()
         with errors_of(place.where), suppress(UndefinedTable), self._alone():
             try:
                 found = self._asked(statement, place)
+            except UndefinedTable:  # the account was removed meanwhile
+                self._seen.discard(place.where.schema)
+                raise
             except Error as error:
                 if self._connection is None or self._connection.closed:
                     self._silent_until, self._silence = time.monotonic() + _NOT_AGAIN, error
@@ -140,13 +149,22 @@ class _Looks:
         from whatsapp_mcp.bounded_connection import Unanswered
 
         try:
-            return self._open(place.where).execute(statement, (place.name,)).fetchone()
+            return self._look(statement, place)
         except Unanswered:
             raise
         except OperationalError:
             if self._connection is None or not self._connection.closed:
                 raise
-        return self._open(place.where).execute(statement, (place.name,)).fetchone()  # it had ended the one before
+        return self._look(statement, place)  # it had ended the one before
+
+    def _look(self, statement: bytes, place: StoredDocument) -> tuple[Any, ...] | None:
+        """Not into a table that is not there, again and again: the database logs each such statement as an error."""
+        connection, schema = self._open(place.where), place.where.schema
+        if schema not in self._seen:
+            if connection.execute(_FOUND, (_table(place.where),)).fetchone() == (None,):
+                return None
+            self._seen.add(schema)
+        return connection.execute(statement, (place.name,)).fetchone()
 
     def _open(self, where: PostgresSchema) -> Connection[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:

@@ -139,7 +139,7 @@ def connected(
 
     Raises:
         StoreError: PostgreSQL cannot be reached, or does not let us in.
-        SetupError, NotInstalled: as ``for_psycopg``.
+        SetupError, NotInstalled: as ``for_psycopg``, or the database is one in which messages cannot lie.
     """
     parameters = for_psycopg(where)
     parameters["options"] += f" -c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={STATEMENT_SECONDS}s"

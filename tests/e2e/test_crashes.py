@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import resource
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from bench.crash import FAULTS, play
 
 from tests.e2e.harness import Host, Json, body_of, host_on, kill, paired, session_pids, until, whatsapp
 from whatsapp_mcp.client.rows import complete
-from whatsapp_mcp.simulator import Simulator, VirtualContact
+from whatsapp_mcp.simulator import HistoryChat, HistoryMessage, Simulator, VirtualContact
 from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.store.engine.sqlite.files import journal_path
@@ -33,6 +34,29 @@ async def test_killed_at_random_moments_under_load(tmp_path: Path) -> None:
     assert figures.ok, str(figures)
     assert figures.sent > 100
     assert figures.own_sent > 0
+
+
+async def test_killed_in_the_middle_of_a_history(tmp_path: Path) -> None:
+    """What has come of it is stored by the next process; what is written meanwhile does not wait for it."""
+    data_dir, parts, in_part = tmp_path / "data", 3, 1_200  # less than the journal has room for before it is begun anew
+    account = data_dir / "default"
+    async with whatsapp(tmp_path) as (simulator, endpoint), host_on(endpoint, data_dir) as host:
+        ana, bruno = await simulator.add_contact("Ana"), await simulator.add_contact("Bruno")
+        await host.pair(simulator)
+        for part in range(parts):
+            newest = time.time() - 86_400 - 60 * in_part * part
+            told = [HistoryMessage(f"In part {part}", ana, newest - 60 * number) for number in range(in_part)]
+            simulator.phone.share_history([HistoryChat(ana, told[::-1])], kind="recent", inline=False)
+        last, journal = f"In part {parts - 1}".encode(), journal_path(account / "messages.db")
+        await until(lambda: last in journal.read_bytes(), what="the last part")
+        await shown(host, bruno.number, bruno.say("now").id)
+        (pid,) = session_pids(data_dir)
+        kill(pid)
+        await shown(host, bruno.number, bruno.say("later").id)
+        with closing(sqlite3.connect(account / "messages.db")) as connection:
+            stored = "SELECT count(*) FROM messages WHERE from_history = 1"
+            whole = [(parts * in_part,)]
+            await until(lambda: connection.execute(stored).fetchall() == whole, timeout=120, what="the whole history")
 
 
 def linked(simulator: Simulator) -> SimDevice:
@@ -88,8 +112,8 @@ def rewrite_journal(data_dir: Path, *, without: set[str]) -> None:
     path.unlink()
     journal = Journal(path)
     for entry in kept:
-        assert journal.append(*entry)
-    journal.stored(len(kept))
+        assert journal.append(*entry) is not None
+    journal.stored([number for number, _ in journal.waiting()])
     journal.close()
 
 

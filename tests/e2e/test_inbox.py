@@ -150,6 +150,9 @@ async def a_post_of_a_channel_is_no_message_from_a_person(simulator: Simulator, 
     assert (await host.call("checkInbox"))["data"] == (await host.call("checkInbox", cursor=cursor))["data"] == []
     asked = await host.call("waitForMessage", phone=posts[0]["chat_jid"], cursor=cursor, timeout=0)
     assert asked["message"]["message_id"] == posts[0]["message_id"]
+    channel.edit(channel.posts[0], "read nothing about it")
+    await row_where(host, posts[0]["chat_jid"], message_id=posts[0]["message_id"], content="read nothing about it")
+    assert len((await host.call("checkInbox", channels=True))["data"]) == 1
 
 
 async def test_what_comes_by_a_broadcast_list_is_in_the_chat_with_its_author(shared: SharedAccount) -> None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
+import psycopg
 import pytest
+from psycopg.errors import UndefinedTable
 
 from tests.unit.systems import CHILD_LIMIT
+from whatsapp_mcp.bounded_connection import BoundedConnection
 from whatsapp_mcp.documents import changing_document, document_version, read_document, write_document
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.postgres import connected
+from whatsapp_mcp.postgres import connected, drop_schema
+from whatsapp_mcp.session_db.database import linked_device, make_place
 from whatsapp_mcp.whereabouts import PostgresSchema, StoredDocument, place_of, told_place
 
 
@@ -28,6 +34,37 @@ def test_there_is_none_until_it_is_written(place: StoredDocument) -> None:
     assert document_version(place) not in (None, first)
     assert read_document(place) == b"two"
     assert read_document(StoredDocument(place.where, "webhooks.json")) is None
+
+
+def test_no_look_is_an_error_for_the_database(place: StoredDocument, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or its log has one for each call: in most schemas nothing is ever written."""
+    errors: list[psycopg.Error] = []
+    execute = BoundedConnection.execute
+
+    def noted(*given: Any, **named: Any) -> Any:
+        try:
+            return execute(*given, **named)
+        except psycopg.Error as error:
+            errors.append(error)
+            raise
+
+    monkeypatch.setattr(BoundedConnection, "execute", noted)
+    makes: list[Callable[[], None]] = [
+        lambda: None,
+        lambda: make_place(place.where),
+        lambda: write_document(place, b"one"),
+    ]
+    for make in makes:
+        make()
+        read_document(place)
+        document_version(place)
+        assert linked_device(place.where) is None
+    assert errors == []
+    drop_schema(place.where)
+    assert read_document(place) is None
+    assert [type(error) for error in errors] == [UndefinedTable]
+    assert document_version(place) is None
+    assert len(errors) == 1
 
 
 def test_what_fails_changes_nothing_and_what_is_emptied_is_gone(place: StoredDocument) -> None:
@@ -60,6 +97,7 @@ def test_a_database_that_is_away_is_said(place: StoredDocument) -> None:
 
 ADD = """
 import sys
+from whatsapp_mcp.bounded_connection import BoundedConnection
 from whatsapp_mcp.documents import changing_document
 from whatsapp_mcp.whereabouts import place_of
 place = place_of(sys.stdin.readline().strip())

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import psycopg
 import pytest
 
+import whatsapp_mcp.bounded_connection as bounded_connection
+import whatsapp_mcp.cluster.database as cluster
 from whatsapp_mcp.errors import SetupError, StoreError
 from whatsapp_mcp.postgres import check_reachable, connected, errors_of, for_neonize, for_psycopg, make_schema
+from whatsapp_mcp.store.engine.postgres.connection import PostgresConnection
 from whatsapp_mcp.whereabouts import PostgresSchema
 
 PASSWORD = "h#u/n@t:e r'\\%&=?+ü"
@@ -105,6 +109,34 @@ def test_a_database_that_can_only_be_read_is_not_reachable(postgres_schema: Post
     reading = f"{postgres_schema.url}&options=-c%20default_transaction_read_only%3Don"
     with pytest.raises(StoreError, match="can only be read"):
         check_reachable(PostgresSchema(reading, postgres_schema.schema))
+
+
+@pytest.fixture
+def as_bytes(postgres_schema: PostgresSchema) -> Iterator[PostgresSchema]:
+    """In a database that takes text for bytes, as `initdb` makes them where no language is set."""
+    name = "bytes"
+    with psycopg.connect(postgres_schema.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'".encode())
+        url = urlsplit(postgres_schema.url)
+        yield PostgresSchema(url._replace(path=f"/{name}").geturl(), postgres_schema.schema)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def test_a_database_that_takes_text_for_bytes_is_refused(as_bytes: PostgresSchema) -> None:
+    for connect in (
+        lambda: connected(as_bytes),
+        lambda: cluster.connect(as_bytes.url),
+        lambda: PostgresConnection(as_bytes),
+    ):
+        with pytest.raises(SetupError, match="text as SQL_ASCII") as refused:
+            connect()
+        assert "-E UTF8" in refused.value.next_step
+
+
+def test_a_server_that_is_too_old_is_refused(postgres_schema: PostgresSchema, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded_connection, "OLDEST", 99)
+    with pytest.raises(SetupError, match="99 or newer is needed"):
+        connected(postgres_schema)
 
 
 @pytest.mark.parametrize(

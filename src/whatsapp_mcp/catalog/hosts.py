@@ -1,7 +1,7 @@
 """Arguments as hosts and models really send them: what is undone before the check, because nothing is meant by it.
 
 Models fill in every optional argument, with ``""``, ``"null"`` or ``[]``; hosts send lists and numbers as JSON in a
-string; some add arguments of their own to every call.
+string, and what looks like a number as one; some add arguments of their own to every call.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ _TRUE: Final = frozenset({"true", "1", "yes", "on"})
 _FALSE: Final = frozenset({"false", "0", "no", "off"})
 _NO_VALUE: Final = frozenset({"None", "none", "undefined", "[]", "{}"})
 """More ways to write nothing, where a text cannot be meant."""
+_EXACT: Final = 2**53
+"""Beyond it, programs that keep numbers as floats (n8n, all in JavaScript) have changed digits of an integer."""
 _LONGEST_JSON: Final = 1_000_000
 """Characters of JSON in a string that are looked into; no argument that is not a string needs so many."""
 
@@ -64,7 +66,7 @@ def relax(arguments: Mapping[str, Any], schema: JsonObject) -> JsonObject:
     """The arguments that ``schema`` has, each as the type it has there where that changes no meaning.
 
     Left out are optional ones that count as not given. ``"5"`` becomes 5 and ``5.0`` a whole number, ``"True"`` a
-    boolean, ``'["a"]'`` a list, and one value a list of one.
+    boolean, ``'["a"]'`` a list, and one value a list of one; 4915112345678 becomes a text, ``Image`` ``image``.
     """
     properties: Mapping[str, JsonObject] = schema["properties"]
     required = schema.get("required", ())
@@ -93,6 +95,17 @@ def _as(value: Any, rule: JsonObject) -> Any:
             return [_as(item, rule.get("items", {})) for item in items]
         case "object":
             return _from_json(value, (dict,))
+        case "string":
+            return _text(value, rule)
+    return value
+
+
+def _text(value: Any, rule: JsonObject) -> Any:
+    """A number in its digits, and a word in the letters that it has among those that are allowed."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _EXACT:
+        return str(int(value) if isinstance(value, float) and value.is_integer() else value)
+    if isinstance(value, str) and "enum" in rule:
+        return next((word for word in rule["enum"] if word.casefold() == value.strip().casefold()), value)
     return value
 
 

@@ -36,6 +36,7 @@ def connect(url: str) -> Connection:
 
     Raises:
         ClusterUnreachable: there is none.
+        SetupError: to a database in which messages cannot lie.
     """
     with told(url):
         connection: BoundedConnection[tuple[object, ...]] = BoundedConnection.connect(

@@ -45,6 +45,8 @@ class ChatChanged:
     """Milliseconds since 1970; 0 = not muted."""
     last: LastMessage | None = None
     """Where we archive the chat ourselves."""
+    from_history: bool = False
+    """It was so when the phone wrote a history, and may have been told otherwise since."""
 
 
 @dataclass(frozen=True, slots=True)

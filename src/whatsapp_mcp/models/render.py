@@ -7,7 +7,7 @@ What a row shows is bounded, whatever was stored: to make it never takes long.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from itertools import zip_longest
 from typing import Any, Final
@@ -118,8 +118,7 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
     details: dict[str, Any] = dict(message.extra)
     lists: dict[str, Sequence[Any]] = {name: value for name, value in details.items() if isinstance(value, list)}
     details |= {name: value[:LIST_LENGTH] for name, value in lists.items()}
-    lists |= {"reactions": message.reactions, "mentions": message.mentions, "votes": message.votes}
-    if left_out := {name: len(value) - LIST_LENGTH for name, value in lists.items() if len(value) > LIST_LENGTH}:
+    if left_out := _left_out(message, lists):
         details["left_out"] = left_out
     details.pop(QUOTED_TEXT, None)
     for name in details.keys() & _TIMES:
@@ -128,6 +127,8 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
         details["quoted"] = _quoted(message.quoted)
     if message.parts:
         details["parts"] = list(message.parts[:LIST_LENGTH])
+    if message.forwarded:
+        details["forwarded"] = True
     if _is_unread(message):
         details["note"] = _why_unread(message)
     if message.votes:
@@ -152,11 +153,20 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
     return details or None
 
 
+def _left_out(message: Message, lists: Mapping[str, Sequence[Any]]) -> dict[str, int]:
+    """How much of long lists is not told."""
+    others = {"reactions": message.reactions, "mentions": message.mentions, "votes": message.votes}
+    more = {name: len(value) - LIST_LENGTH for name, value in {**lists, **others}.items()}
+    more["mentions"] = max(0, more["mentions"]) + message.more_mentions
+    return {name: count for name, count in more.items() if count > 0}
+
+
 def _has_no_details(message: Message) -> bool:
     """As most messages."""
     said = message.extra or message.quoted or message.parts or message.votes or message.cards or message.answers
     longest = max(len(message.reactions), len(message.mentions))
-    return not (said or message.pinned or message.kept or longest > LIST_LENGTH or _is_unread(message))
+    marked = message.pinned or message.kept or message.forwarded
+    return not (said or marked or longest > LIST_LENGTH or message.more_mentions or _is_unread(message))
 
 
 _TIMES: Final = frozenset({"start_time", "end_time", "moved_from"})

@@ -124,6 +124,8 @@ class Message(View):
     parts: tuple[str, ...] = ()
     """Ids of messages that belong to this one, as the pictures of an album; oldest first."""
     mentions: tuple[NamedPerson, ...] = ()
+    more_mentions: int = 0
+    """People beside those, of whom nothing is told but how many they are."""
     mentions_us: bool = False
     """By name, or with everybody in the group."""
     cards: tuple[NamedPerson, ...] = ()

@@ -16,6 +16,7 @@ from whatsapp_mcp.store.database import Database, StoreConnection
 from whatsapp_mcp.store.engine.choice import database_at, search_tables
 from whatsapp_mcp.store.engine.postgres.tables import TABLE_NAMES, count_on
 from whatsapp_mcp.store.engine.sqlite.files import journal_path
+from whatsapp_mcp.store.journal import EventJournal, JournalEntry
 from whatsapp_mcp.store.search.index import INDEX_VERSION
 from whatsapp_mcp.store.write.search_index import SearchIndex
 from whatsapp_mcp.store.write.writer import StoreWriter
@@ -138,7 +139,7 @@ def _index(copy: Database) -> None:
 def _copy_journal(origin: Database, copy: Database) -> None:
     """All that is still in it; what the store has not yet stays so. When it was last written counts too."""
     with closing(origin.journal()) as journal:
-        entries, waiting, last = journal.recent(), journal.pending(), journal.last_written
+        entries, waiting, last = list(journal.recent()), _pending(journal), journal.last_written
     if last is None:
         return
     if isinstance(origin.where, Path):  # for the next try, should this one come to nothing
@@ -146,10 +147,9 @@ def _copy_journal(origin: Database, copy: Database) -> None:
     stored = len(entries) - len(waiting)
     if isinstance(copy.where, Path):
         with closing(copy.journal()) as target:
-            for entry in entries:
-                target.append(entry.code, entry.payload)
-            target.stored(stored)
-            kept = target.pending()
+            numbers = [target.append(*entry) for entry in entries]
+            target.stored(number for number in numbers[:stored] if number is not None)
+            kept = _pending(target)
         _set_time(copy.where, last)
     else:
         numbered = enumerate(entries)
@@ -159,11 +159,15 @@ def _copy_journal(origin: Database, copy: Database) -> None:
                 [(entry.code, entry.payload, last, int(number < stored)) for number, entry in numbered],
             )
         with closing(copy.journal()) as target:
-            kept = target.pending()
+            kept = _pending(target)
     there, here = RowDigest(), RowDigest()
     there.add(waiting)
     here.add(kept)
     check_same("the journal", there, here)
+
+
+def _pending(journal: EventJournal) -> list[JournalEntry]:
+    return [JournalEntry(code, journal.read(number) or b"") for number, code in journal.waiting()]
 
 
 def _set_time(store: Path, last: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from whatsapp_mcp.errors import InvalidArgument, NotFound, RateLimited, SessionTimeout, WhatsAppRefused
 from whatsapp_mcp.jid import BROADCAST, USER, Jid
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import kind_of, resolve
+from whatsapp_mcp.operations.targets import check_membership, kind_of, resolve
 from whatsapp_mcp.pipe.account import CheckNumbers
 from whatsapp_mcp.policy.limits import LimitKind
 
@@ -23,7 +23,7 @@ async def recipient(services: Services, text: str, *, field: str = "phone") -> J
     jid = await resolve(services, text, field=field)
     check_writable(jid, field)
     if jid.is_group:
-        await _check_membership(services, jid, field)
+        await check_membership(services, jid, field)
     if jid.server != USER or await services.store.look(lambda store: store.knows(jid)):
         return jid
     return await _as_whatsapp_knows(services, jid, field)
@@ -36,16 +36,6 @@ def check_writable(chat: Jid, field: str = "phone") -> None:
             f"{field}: this is {kind_of(chat)}, which can be read here, and written to on the phone only",
             field=field,
             next_step="Write to the people one by one.",
-        )
-
-
-async def _check_membership(services: Services, group: Jid, field: str) -> None:
-    chat = await services.store.look(lambda store: store.chat(group))
-    if chat is not None and chat.left:
-        raise InvalidArgument(
-            f"{field}: you are not in this group any more",
-            field=field,
-            next_step="userMyGroups lists the groups that you are in.",
         )
 
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from whatsapp_mcp.clock import local
+from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.fallback import shown
 from whatsapp_mcp.models.render import chat_json, label_json, line_json, message_json
 from whatsapp_mcp.models.seed_rows import seed_message_json
-from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.models.views import Chat, Message
 from whatsapp_mcp.operations.hearing import authors
+from whatsapp_mcp.operations.moments import period_meant
 from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.services import Services
@@ -34,10 +34,6 @@ MIN_PART: Final = 100
 """Characters of a long text that are shown at once, at the least."""
 ROOM_BESIDE_PART: Final = 1_200
 """Bytes for what else stands in such a result."""
-
-
-_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_MINUTE: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(Z|[+-][\d:]+)?", re.ASCII | re.IGNORECASE)
 
 
 @operation("listChats")
@@ -89,15 +85,10 @@ async def get_chat_messages(services: Services, arguments: args.GetChatMessagesA
     limit = arguments["limit"]
     offset = arguments["offset"]
     start, end = _period(arguments.get("start_time"), arguments.get("end_time"), services.settings.zone)
-    chat = await services.store.look(lambda store: store.chat(chat_jid))
-    if chat is None:
-        raise NotFound(
-            "chat_jid: this chat has no stored messages",
-            next_step="Take chat_jid from listChats.",
-            details={"field": "chat_jid"},
-        )
-    page = await services.store.read(
-        lambda store: store.messages(
+
+    def look(store: StoreReader) -> tuple[Chat, Page[Message]]:
+        chat = _stored(store, chat_jid)
+        return chat, store.messages(
             chat.jid,
             limit=limit,
             offset=offset,
@@ -108,14 +99,25 @@ async def get_chat_messages(services: Services, arguments: args.GetChatMessagesA
             search=arguments.get("search") or None,
             cursor=arguments.get("cursor"),
         )
-    )
+
+    chat, page = await services.store.read(look)
     full = arguments["detail"] == "full"
     here = frozenset(message.id for message in page.rows)
     render = seed_message_json if full else partial(message_json, with_chat=False, beside=here)
-    # Looked up again, for it stands for the names in the rows: one that came with a message is in both.
-    again = await services.store.look(lambda store: store.chat(chat_jid))
-    info = shown(again or chat, partial(chat_json, full=full), dict)
+    info = shown(chat, partial(chat_json, full=full), dict)
     return _messages(page, limit, offset, Rows(page.rows, render), full=full, chat_info=info)
+
+
+def _stored(store: StoreReader, chat_jid: Jid) -> Chat:
+    """Raises NotFound where nothing is stored of the chat."""
+    chat = store.chat(chat_jid)
+    if chat is None:
+        raise NotFound(
+            "chat_jid: this chat has no stored messages",
+            next_step="Take chat_jid from listChats.",
+            details={"field": "chat_jid"},
+        )
+    return chat
 
 
 def _messages(
@@ -236,7 +238,7 @@ async def get_message_context(services: Services, arguments: args.GetMessageCont
         before = after = 0
 
     def look(store: StoreReader) -> list[Message]:
-        message = store.message(arguments["message_id"], chat)
+        message = store.message(arguments["message_id"].strip(), chat)
         if message is None:
             return []
         (near,) = store.around([message], before=before, after=after)
@@ -280,29 +282,10 @@ def _part_of(message: Message, offset: int, budget: int) -> Outcome:
 def _period(
     start_time: str | None, end_time: str | None, zone: tzinfo | None
 ) -> tuple[datetime | None, datetime | None]:
-    start, end = _moment(start_time, "start_time", zone), _moment(end_time, "end_time", zone)
-    if end_time and end is not None:
-        end += _meant_by(end_time)
+    """An end that is a day or a minute, as rows show it, is the end of that."""
+    at = now_ms()
+    start = period_meant(start_time, "start_time", at, zone)[0] if start_time else None
+    end = period_meant(end_time, "end_time", at, zone)[1] if end_time else None
     if start and end and start > end:
         raise InvalidArgument("start_time is after end_time", field="start_time")
     return start, end
-
-
-def _meant_by(text: str) -> timedelta:
-    """How much longer an end lasts that is written as a day or as a minute, as rows show it: all of that."""
-    if _DAY.fullmatch(text):
-        return timedelta(days=1, milliseconds=-1)
-    return timedelta(minutes=1, milliseconds=-1) if _MINUTE.fullmatch(text) else timedelta(0)
-
-
-def _moment(text: str | None, field: str, zone: tzinfo | None) -> datetime | None:
-    """RFC 3339; without a zone it is in that of results."""
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo else local(moment, zone)
-    except (ValueError, OverflowError):
-        raise InvalidArgument(
-            f"{field}: not a date and time", field=field, next_step="Write it like 2026-01-31T15:00:00+01:00."
-        ) from None

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from whatsapp_mcp.clock import from_ms, local, now_ms, to_ms
-from whatsapp_mcp.errors import InvalidArgument, WhatsAppMcpError
+from whatsapp_mcp.clock import from_ms, now_ms, to_ms
+from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.models.fallback import shown
 from whatsapp_mcp.models.render import line_json
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.hearing import authors
+from whatsapp_mcp.operations.moments import period_meant
 from whatsapp_mcp.operations.outcome import Outcome, Rows
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.scheduled import not_sent
@@ -43,26 +43,20 @@ _STORED_LATE_MS: Final = 24 * 60 * 60 * 1000
 """What WhatsApp tells of a group can be stored so much later, beside differences of clocks; what was shown is not new
 whatever its time."""
 _KEEP_SECONDS: Final = 2.0
-_UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_DURATION: Final = re.compile(r"(?:\d{1,6}[smhdw])+")
-_LENGTH: Final = re.compile(r"(\d+)([smhdw])")
 
 
 @operation("catchUp")
 async def catch_up(services: Services, arguments: args.CatchUpArguments) -> Outcome:
-    since, cursor, lines = (
-        _moment(arguments.get("since"), services.settings.zone),
-        arguments.get("cursor"),
-        arguments["lines"],
-    )
     at = now_ms()
+    since = _since(arguments.get("since"), at, services.settings.zone)
+    cursor, lines = arguments.get("cursor"), arguments["lines"]
 
-    def look(store: StoreReader) -> tuple[Stretch, int, CaughtUp]:
+    def look(store: StoreReader) -> tuple[Stretch, int, CaughtUp, list[dict[str, Any]] | None]:
         stretch, began, before = _continued(cursor) if cursor else _begun(store, services.caller, since, at)
-        return stretch, began, store.catch_up(stretch, cursor=before, chats=CHATS, lines=lines)
+        found = store.catch_up(stretch, cursor=before, chats=CHATS, lines=lines)
+        return stretch, began, found, not_sent(store, began) if not cursor else None
 
-    stretch, began, found = await services.store.read(look)
-    unsent = await services.store.read(lambda store: not_sent(store, began)) if not cursor else None
+    stretch, began, found, unsent = await services.store.read(look)
     cursors = [f"{_encoded(stretch, began)}-{one}" for one in found.cursors]
     told = [message for one in found.chats for message in one.lines]
     asked = sum(bool(one.asked) for one in found.chats)
@@ -138,20 +132,6 @@ def _line_json(asked: Mapping[int, Asked], message: Message) -> dict[str, Any]:
     return line_json(message) | {"unanswered": seems.value if seems else None}
 
 
-def _moment(text: str | None, zone: tzinfo | None) -> int | None:
-    """Milliseconds since 1970 of an ISO time, or of a duration before now (``2h``, ``1d``); without a zone, by the
-    clock of results."""
-    if not text or not text.strip():
-        return None
-    compact = "".join(text.lower().split())
-    if _DURATION.fullmatch(compact):
-        seconds = sum(int(number) * _UNITS[unit] for number, unit in _LENGTH.findall(compact))
-        return max(0, now_ms() - seconds * 1000)
-    try:
-        return max(0, to_ms(local(datetime.fromisoformat(text.strip()), zone)))
-    except (ValueError, OverflowError):
-        raise InvalidArgument(
-            "since: neither a date and time nor a duration",
-            field="since",
-            next_step="Write it like 2026-01-31T15:00:00Z, 30m, 2h, 1d or 1w, or leave it out: since you last looked.",
-        ) from None
+def _since(text: str | None, at: int, zone: tzinfo | None) -> int | None:
+    """Milliseconds since 1970; without a zone, by the clock of results."""
+    return max(0, to_ms(period_meant(text, "since", at, zone)[0])) if text and text.strip() else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.clock import now, to_ms
-from whatsapp_mcp.errors import InvalidArgument
+from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.models.app_state import MessageDeletedForMe, MessageLabelled, MessageStarred
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.views import Message
@@ -19,7 +20,7 @@ from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import SUCCESS, expiration_in, sent_by, sent_outcome
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import person, stored_message
+from whatsapp_mcp.operations.targets import person, require_there, stored_message
 from whatsapp_mcp.pipe.messages import EditMessage, ForwardMessage, MarkRead, MessageRef, React, RejectCall, Revoke
 from whatsapp_mcp.policy.call import FailedItem
 
@@ -32,8 +33,13 @@ EDIT_WINDOW: Final = timedelta(minutes=20)
 MAX_EMOJI: Final = 32
 """Characters; the longest emoji sequences (families, flags) stay well below."""
 
-LETTER_EMOJI: Final = "\u2139"
-"""ℹ, the only emoji that Unicode counts among the letters."""
+_MARKS: Final = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
+"""How the emoji before them looks: as a picture, its skin, whose flag it is."""
+_EMOJI: Final = re.compile(
+    "[\U0001f1e6-\U0001f1ff]{2}|[0-9#*]\u20e3"  # a flag, a key
+    "|[^\\w\\s\u200d\u20e3!-~](?:\u200d[^\\w\\s\u200d\u20e3!-~])*|\u2139"
+)
+"""One, without marks; ℹ is the only one that Unicode counts among the letters."""
 
 
 @operation("revokeMessage")
@@ -57,10 +63,11 @@ async def revoke_message(services: Services, arguments: args.RevokeMessageArgume
 @operation("reactMessage")
 async def react_message(services: Services, arguments: args.ReactMessageArguments) -> Outcome:
     emoji = arguments["emoji"].strip()
-    if len(emoji) > MAX_EMOJI or any((c.isalpha() and c != LETTER_EMOJI) or c.isspace() for c in emoji):
+    if emoji and (len(emoji) > MAX_EMOJI or _EMOJI.fullmatch(_MARKS.sub("", emoji) or emoji) is None):
         raise InvalidArgument("emoji: one emoji is needed, or an empty text to take the reaction back", field="emoji")
     chat, message = await stored_message(services, arguments["message_id"], arguments["phone"])
     check_writable(chat)
+    require_there(message, "message_id")
     target = MessageRef.of(message)
     sent = await services.session.call(React(target=target, emoji=emoji))
     said = "The reaction was sent." if emoji else "The reaction was taken back."
@@ -93,8 +100,11 @@ async def update_message(services: Services, arguments: args.UpdateMessageArgume
 async def forward_message(services: Services, arguments: args.ForwardMessageArguments) -> Outcome:
     chat = await recipient(services, arguments["phone"])
     _, message = await stored_message(services, arguments["message_id"])
-    if message.revoked_at is not None:
-        raise InvalidArgument("message_id: this message was deleted", field="message_id")
+    require_there(message, "message_id")
+    if message.view_once:
+        raise InvalidArgument(
+            "message_id: this message may be looked at once only, and is not forwarded", field="message_id"
+        )
     target = MessageRef.of(message)
     expiration = await expiration_in(services, chat, arguments)
     again = arguments["force_reupload"]
@@ -114,7 +124,17 @@ async def forward_message(services: Services, arguments: args.ForwardMessageArgu
 @operation("rejectCall")
 async def reject_call(services: Services, arguments: args.RejectCallArguments) -> Outcome:
     caller = await person(services, arguments["caller_jid"], field="caller_jid")
-    await services.session.call(RejectCall(caller=caller, call_id=arguments["call_id"].strip()))
+    call_id = arguments["call_id"].strip()
+    call = await services.store.look(lambda store: store.message(call_id, field="call_id"))
+    if call is None or call.kind is not MessageKind.CALL or call.from_me or call.sender != caller:
+        raise NotFound(
+            "call_id: there is no such call of this caller",
+            next_step="Take caller_jid and call_id from the message of kind call.",
+            details={"field": "call_id"},
+        )
+    if "outcome" in call.extra:
+        raise InvalidArgument("call_id: this call is over", field="call_id")
+    await services.session.call(RejectCall(caller=caller, call_id=call_id))
     return Outcome("The call was rejected.")
 
 

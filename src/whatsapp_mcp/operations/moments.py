@@ -1,4 +1,4 @@
-"""A time to come, as people and models write it."""
+"""Times, to come and gone by, as people and models write them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,26 @@ from whatsapp_mcp.clock import from_ms, local, to_ms
 from whatsapp_mcp.errors import InvalidArgument
 
 FARTHEST: Final = timedelta(days=366)
-_PART: Final = r"\d{1,5}\s*(?:d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)"
-_IN: Final = re.compile(rf"(?:in\s+)?({_PART}(?:(?:\s*,)?\s*(?:and\s+)?{_PART})*)", re.IGNORECASE)
-_AMOUNT: Final = re.compile(r"(\d+)\s*([dhms])", re.IGNORECASE)
-_SECONDS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_PART: Final = r"\d{1,6}\s*(?:w|weeks?|d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)"
+_SPAN: Final = rf"({_PART}(?:(?:\s*,)?\s*(?:and\s+)?{_PART})*)"
+_IN: Final = re.compile(rf"(?:in\s+)?{_SPAN}", re.IGNORECASE | re.ASCII)
+_AGO: Final = re.compile(rf"{_SPAN}(?:\s+ago)?", re.IGNORECASE | re.ASCII)
+_AMOUNT: Final = re.compile(r"(\d+)\s*([wdhms])", re.IGNORECASE | re.ASCII)
+_SECONDS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _DAY: Final = re.compile(r"(?:(today|tomorrow)(?:\s+at)?\s+|at\s+)?(\d{1,2}):(\d{2})", re.IGNORECASE)
 _FORMS: Final = (
     "Write it like 2026-01-31T18:30, with an offset if another zone is meant, like `in 2h`, or `tomorrow 9:00`."
+)
+_GONE_DAY: Final = re.compile(r"(today|yesterday)(?:(?:\s+at)?\s+(\d{1,2}):(\d{2}))?", re.IGNORECASE | re.ASCII)
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MINUTE: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(Z|[+-][\d:]+)?", re.ASCII | re.IGNORECASE)
+_UNIX: Final = re.compile(r"(\d{10})(\d{3})?(?:\.\d+)?", re.ASCII)
+"""Seconds or milliseconds since 1970, of the years 2001 to 2286."""
+_WHOLE_DAY: Final = timedelta(days=1, milliseconds=-1)
+_WHOLE_MINUTE: Final = timedelta(minutes=1, milliseconds=-1)
+_NONE: Final = timedelta(0)
+_GONE_FORMS: Final = (
+    "Write it like 2026-01-31T15:00, with an offset if another zone is meant, 2026-01-31, yesterday, 30m, 2h, 1d or 1w."
 )
 
 
@@ -53,6 +66,42 @@ def moment_to_come(text: str, field: str, now: int, zone: tzinfo | None = None) 
         raise InvalidArgument(f"{field}: this is more than a year away", field=field, next_step=_FORMS)
     told = shown if span is None else f"{shown} ({' '.join(said.split())} from when it is allowed)"
     return Moment(to_ms(at), told)
+
+
+def period_meant(text: str, field: str, now: int, zone: tzinfo | None = None) -> tuple[datetime, datetime]:
+    """From when until when what ``text`` names lasts: a day, a minute as rows show it, or no time at all.
+
+    Args:
+        text: ISO 8601, without an offset in ``zone``, that of this machine if None; how long ago (``2h``, ``3 days
+            ago``); ``today``, ``yesterday``, also with a time of day; seconds or milliseconds since 1970.
+        now: milliseconds since 1970.
+
+    Raises:
+        InvalidArgument: it is no time.
+    """
+    said = text.strip()
+    try:
+        begin, length = _named_period(said, now, zone)
+        return begin, begin + length
+    except (ValueError, OverflowError):
+        raise InvalidArgument(f"{field}: this is no date and time", field=field, next_step=_GONE_FORMS) from None
+
+
+def _named_period(text: str, now: int, zone: tzinfo | None) -> tuple[datetime, timedelta]:
+    """Raises ValueError or OverflowError: it is none."""
+    if (ago := _AGO.fullmatch(text)) is not None:
+        return local(from_ms(max(0, now - _span(ago[1]) // timedelta(milliseconds=1))), zone), _NONE
+    if text.lower() == "now":
+        return local(from_ms(now), zone), _NONE
+    if (unix := _UNIX.fullmatch(text)) is not None:
+        return local(from_ms(int(unix[1]) * 1000 + int(unix[2] or 0)), zone), _NONE
+    if (named := _GONE_DAY.fullmatch(text)) is not None:
+        day, hour, minute = named.groups()
+        wall = local(from_ms(now), zone).replace(tzinfo=None, hour=int(hour or 0), minute=int(minute or 0))
+        wall = wall.replace(second=0, microsecond=0) - timedelta(days=day.lower() == "yesterday")
+        return local(wall, zone), _WHOLE_DAY if hour is None else _WHOLE_MINUTE
+    begin = local(datetime.fromisoformat(text), zone)
+    return begin, _WHOLE_DAY if _DATE.fullmatch(text) else _WHOLE_MINUTE if _MINUTE.fullmatch(text) else _NONE
 
 
 def _span(text: str) -> timedelta:

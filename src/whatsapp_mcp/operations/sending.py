@@ -13,7 +13,7 @@ from whatsapp_mcp.operations.addressee import recipient
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.pending import followed
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import number_text, require_written
+from whatsapp_mcp.operations.targets import number_text, require_there, require_written
 from whatsapp_mcp.pipe.messages import ForwardMessage, SendMessage
 from whatsapp_mcp.store.records import DeferredSend, NamedTarget
 
@@ -90,6 +90,7 @@ async def addressed(
             details={"field": "reply_message_id"},
         )
     require_written(quoted, "reply_message_id")
+    require_there(quoted, "reply_message_id")
     return chat, options.model_copy(update={"reply_to_id": quoted.id, "reply_to_author": quoted.sender})
 
 

@@ -80,7 +80,7 @@ class Session(Protocol):
 
 
 class Store:
-    """The message store, read in worker threads."""
+    """The message store, read in worker threads. All that one query asks, it asks of the same state of the store."""
 
     def __init__(self, reader: StoreReader, limiter: anyio.CapacityLimiter | None = None) -> None:
         self._reader = reader
@@ -105,11 +105,11 @@ class Store:
         """Look a few rows up by an index: in a file without the detour over a thread, which costs more than such a
         query."""
         if self._reader.is_at_hand:
-            return query(self._reader)
+            return self._reader.of_one_state(query)
         return await self.read(query)
 
     async def read(self, query: Callable[[StoreReader], T]) -> T:
-        return await anyio.to_thread.run_sync(query, self._reader, limiter=self._limiter)
+        return await anyio.to_thread.run_sync(self._reader.of_one_state, query, limiter=self._limiter)
 
 
 _PATIENT: Final = Patience()

@@ -22,7 +22,7 @@ from whatsapp_mcp.models.delivery import DeferredState
 from whatsapp_mcp.models.session import SessionState
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.phone_number import SEPARATORS, parse_number
+from whatsapp_mcp.phone_number import digits_in, parse_number
 from whatsapp_mcp.pipe.account import SyncContacts
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import DeferredSend, NamedTarget
@@ -34,8 +34,8 @@ CONTACTS_ARRIVE: Final = timedelta(seconds=20)
 """So long after connecting, the phone's contacts may still be on their way (they come with the app state)."""
 CONTACTS_WAIT: Final = 6.0
 CONTACTS_PAUSE: Final = 0.3
-_OLD_GROUP: Final = re.compile(r"\d{8,15}-\d{10}")
-_GROUP_ID: Final = re.compile(r"\d{16,24}")
+_OLD_GROUP: Final = re.compile(r"\d{8,15}-\d{10}", re.ASCII)
+_GROUP_ID: Final = re.compile(r"\d{16,20}", re.ASCII)
 _KINDS: Final = {
     USER: "a person",
     LID: "a person",
@@ -118,8 +118,7 @@ async def resolve(services: Services, text: str, *, field: str = "phone", strang
         return await canonical(services, jid)
     if _OLD_GROUP.fullmatch(text) or _GROUP_ID.fullmatch(text):
         return Jid(text, GROUP)
-    compact = SEPARATORS.sub("", text)
-    if compact.removeprefix("+").isdigit():
+    if digits_in(text) is not None:
         return await canonical(services, Jid(parse_number(text, field), USER))
     return await _by_name(services, text, field, strangers=strangers)
 
@@ -130,8 +129,9 @@ async def _parse_jid(services: Services, text: str, field: str) -> Jid:
         field=field,
         next_step=f"Pass a number, NUMBER@{USER}, ID@{LID}, ID@{GROUP} or ID@{NEWSLETTER}; listChats shows them.",
     )
+    user, _, server = text.rpartition("@")
     try:
-        jid = Jid.parse(text).bare
+        jid = Jid.parse(f"{user}@{server.lower()}").bare
     except ValueError:
         raise wrong from None
     if jid.server not in _KINDS:
@@ -209,13 +209,26 @@ def number_text(jid: Jid) -> str | None:
 
 
 async def group_of(services: Services, text: str) -> Jid:
-    """The group that ``group_id`` names; a person or newsletter is refused."""
+    """The group that ``group_id`` names; a person, a newsletter, or a group that we left is refused."""
     jid = await resolve(services, text, field="group_id")
     if not jid.is_group:
         raise InvalidArgument(
             f"group_id: this is {kind_of(jid)}, not a group", field="group_id", next_step="Take it from userMyGroups."
         )
+    if await services.store.may_read(jid):  # what may not be read is not told of either
+        await check_membership(services, jid, "group_id")
     return jid
+
+
+async def check_membership(services: Services, group: Jid, field: str) -> None:
+    """Raises InvalidArgument for a group that we are not in any more: WhatsApp tells and takes nothing of it."""
+    chat = await services.store.look(lambda store: store.chat(group))
+    if chat is not None and chat.left:
+        raise InvalidArgument(
+            f"{field}: you are not in this group any more",
+            field=field,
+            next_step="userMyGroups lists the groups that you are in.",
+        )
 
 
 async def newsletter_of(services: Services, text: str) -> Jid:
@@ -274,3 +287,9 @@ def require_written(message: Message, field: str) -> None:
             f"{field}: this row tells what happened to the group; nobody wrote it, so nothing can be done with it",
             field=field,
         )
+
+
+def require_there(message: Message, field: str) -> None:
+    """Raises InvalidArgument for a message that was deleted for everyone: nothing is done with it any more."""
+    if message.revoked_at is not None:
+        raise InvalidArgument(f"{field}: this message was deleted", field=field)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.session_db.reading import reading
@@ -14,6 +14,8 @@ from whatsapp_mcp.whereabouts import PostgresSchema, Whereabouts
 
 if TYPE_CHECKING:
     from psycopg import Connection, Cursor
+
+_EVER_LINKED: Final = "SELECT to_regclass('whatsmeow_device')"
 
 
 class NeverLinked(Exception):
@@ -87,6 +89,8 @@ def _of_schema(where: PostgresSchema) -> Iterator[_Schema]:
     with errors_of(where), connected(where, read_only=True) as connection:
         import psycopg
 
+        if connection.execute(_EVER_LINKED).fetchone() == (None,):  # or its log has an error for each look
+            raise NeverLinked
         try:
             yield _Schema(connection)
         except psycopg.errors.UndefinedTable:

@@ -38,7 +38,7 @@ RANK: Final[Mapping[DeliveryStatus, int]] = {status: rank for rank, status in en
 
 def clamp(milliseconds: int) -> int:
     """A time that has a place, whatever came over the wire."""
-    return min(max(milliseconds, 0), LATEST)
+    return milliseconds if 0 <= milliseconds <= LATEST else min(max(milliseconds, 0), LATEST)
 
 
 def place_of(milliseconds: int, arrival: int) -> int:
@@ -58,7 +58,7 @@ def place_ceiling(milliseconds: int) -> int:
 
 def fitting(number: int) -> int:
     """A number that SQLite can hold: WhatsApp's are up to 64 bits without sign."""
-    return min(max(number, -(1 << 63)), (1 << 63) - 1)
+    return number if -(1 << 63) <= number < 1 << 63 else min(max(number, -(1 << 63)), (1 << 63) - 1)
 
 
 def dump_jid(jid: Jid | None) -> str | None:

@@ -21,6 +21,7 @@ MIGRATIONS: Final = (
     "newest_arrivals_and_looks",
     "scheduled_sends",
     "prepared_sends",
+    "partial_search",
 )
 """Names of all migrations, in order; they are in the ``tables`` of each engine."""
 

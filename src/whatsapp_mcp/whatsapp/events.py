@@ -48,6 +48,9 @@ _AHEAD_OF_CONTENT: Final = {"senderKeyDistributionMessage", "messageContextInfo"
 _ADMIN_REVOKE: Final = "8"
 """``edit`` of a stanza that revokes somebody else's message; WhatsApp's server lets only admins of the group send it
 (whatsmeow: types/message.go, EditAttributeAdminRevoke)."""
+_POST_EDIT: Final = "3"
+"""``edit`` of a post of a channel that comes in place of the one with its id, which we may not have (the same,
+EditAttributeAdminEdit)."""
 
 
 def changes_from_event(
@@ -142,11 +145,12 @@ class MessageEvent:
             return
         if self._cut:
             content = replace(content, extra={**content.extra, "cut": sorted(set(self._cut))})
-        if event.IsEdit:
+        is_edited_post = where.chat.is_newsletter and info.Edit == _POST_EDIT
+        if not event.IsEdit:
+            yield self._received(_with_flags(content, view_once=event.IsViewOnce or event.IsViewOnceV2))
+        if event.IsEdit or is_edited_post:
             # whatsmeow hands an edit over as the new message, under the id of the message that is edited.
             yield MessageEdited(where.chat, info.ID, where.sender, content, info.Timestamp, chat_alt=where.chat_alt)
-            return
-        yield self._received(_with_flags(content, view_once=event.IsViewOnce or event.IsViewOnceV2))
 
     def _carrier(self) -> Carrier:
         where = self.where

@@ -64,10 +64,11 @@ def statement_of(message: Message, carrier: Carrier, own: tuple[Jid, ...]) -> li
     Args:
         own: our own addresses, the number first.
     """
+    told = {field.name for field, _ in message.ListFields()}
     for name, read in _READERS.items():
-        if message.HasField(name):  # type: ignore[arg-type]  # the stubs want literals
+        if name in told:
             return read(message, carrier, own)
-    key = sealed_key(message)
+    key = sealed_key(message) if not told.isdisjoint(_SEALED) else None
     if key is None:
         return None
     if not key.ID:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 
@@ -85,11 +86,19 @@ def parse(kind: type[M], payload: bytes, cut: list[str] | None = None, *, apart:
 
 def jid(text: str) -> Jid | None:
     """The address of a person or chat, without device; None for anything else."""
+    return _known_jid(text) if len(text) <= SHORT else _jid(text)
+
+
+def _jid(text: str) -> Jid | None:
     try:
         found = Jid.parse(text).bare
     except ValueError:
         return None
     return found if found.user else None
+
+
+_known_jid: Final = lru_cache(4096)(_jid)
+"""A history names the same people again and again."""
 
 
 def seconds(value: int) -> int | None:

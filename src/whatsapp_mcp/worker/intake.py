@@ -86,7 +86,8 @@ class Intake:
             self._losses.remember(entry.code, entry.payload)
             if entry.code == REPEATED:
                 self.store.put_event(SUSPECTED, entry.payload, note=False)
-        lost = self._losses.never_came(decrypted)
+        histories = (entry.payload for entry in self._journal.recent() if entry.code == EventCode.HISTORY_SYNC)
+        lost = self._losses.never_came(decrypted, histories)
         if lost:
             self.store.apply(lost)
         self.store.start()

@@ -58,15 +58,12 @@ class Losses:
         self._last_moment = last_moment
         self._store = store
         self._heard: dict[str, None] = {}
-        self._histories: list[bytes] = []
 
     def remember(self, code: int, payload: bytes) -> None:
         """An event of the process before this one."""
         if code == EventCode.MESSAGE:
             with suppress(DecodeError):
                 self.heard(MessageEvent(payload))
-        elif code == EventCode.HISTORY_SYNC:
-            self._histories.append(payload)
 
     def heard(self, event: MessageEvent) -> None:
         """A message came, whatever it was about."""
@@ -84,11 +81,12 @@ class Losses:
             return None  # in our own chat, almost always: keys, history
         return self._placeholder(message)
 
-    def never_came(self, decrypted: Iterable[Decrypted]) -> list[MessageReceived]:
+    def never_came(self, decrypted: Iterable[Decrypted], histories: Iterable[bytes]) -> list[MessageReceived]:
         """Placeholders for messages that whatsmeow decrypted after the last one that came here, oldest first.
 
         Args:
             decrypted: newest first.
+            histories: what came of any to the process before this one; gone through only where it matters.
         """
         later: list[Decrypted] = []
         for one in decrypted:
@@ -97,9 +95,9 @@ class Losses:
             later.append(one)
         else:
             return []  # nothing to go by: a new account, or the secrets of a whole history
-        if later:
-            histories = set().union(*map(ids_in_history, self._histories))
-            later = [one for one in later if one.id not in histories]
+        for history in histories if later else ():
+            told = ids_in_history(history)
+            later = [one for one in later if one.id not in told]
         lost = [self._placeholder(one) for one in reversed(later)]
         return [one for one in lost if one is not None]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Final
 
 from whatsapp_mcp.errors import WhatsAppMcpError
@@ -44,7 +45,10 @@ _ENDS: Final = {
     EventCode.STREAM_REPLACED: Ended(reason="replaced", detail="another program connected as this linked device"),
     EventCode.CLIENT_OUTDATED: Ended(reason="outdated", detail="WhatsApp refuses this version of the client (405)"),
 }
-_SAYS_NOTHING_HEARD: Final = frozenset({EventCode.KEEP_ALIVE_TIMEOUT, EventCode.DISCONNECTED, SUSPECTED})
+_SAYS_NOTHING_HEARD: Final = frozenset(
+    {EventCode.KEEP_ALIVE_TIMEOUT, EventCode.DISCONNECTED, EventCode.HISTORY_SYNC, SUSPECTED}
+)
+"""A history may be of long ago (``store_thread``)."""
 
 
 LOOKED_UP: Final = 300
@@ -73,15 +77,19 @@ class Translation:
         self._unavailable: dict[str, str] = {}
         """Why linked devices get nothing of a message, by its id."""
 
-    def translate(self, code: int, payload: bytes) -> list[Change | Notice]:
-        """May look at the store, and commit for that. Raises DecodeError for what cannot be read."""
+    def translate(self, code: int, payload: bytes) -> Iterable[Change | Notice]:
+        """May look at the store, and commit for that; a history is read while it is gone through.
+
+        Raises:
+            DecodeError: it cannot be read.
+        """
         heard: list[Change | Notice] = []
         if self._silent and code not in _SAYS_NOTHING_HEARD:
             self._silent = False
             heard.append(self._connected())
-        return [*heard, *self._meaning(code, payload)]
+        return chain(heard, self._meaning(code, payload))
 
-    def _meaning(self, code: int, payload: bytes) -> Sequence[Change | Notice]:
+    def _meaning(self, code: int, payload: bytes) -> Iterable[Change | Notice]:
         match code:
             case EventCode.MESSAGE:
                 return self._message(MessageEvent(payload))

@@ -78,8 +78,8 @@ def here(there: Settings) -> Settings:
     fill_keys(files.session_db)
     journal = Journal(journal_path(files.store_path))
     for number in range(5):
-        assert journal.append(number, bytes([number]) * number)
-    journal.stored(2)
+        assert journal.append(number, bytes([number]) * number) is not None
+    journal.stored([number for number, code in journal.waiting() if code < 2])
     journal.close()
     os.utime(journal_path(files.store_path), (1_700_000_000, 1_700_000_000))
     files.policy_path.write_bytes(b'preset = "open"\n')
@@ -172,7 +172,8 @@ def contents(settings: Settings) -> dict[str, Any]:
     tables = tuple(name for name in TABLE_NAMES if name not in ("journal", "changed"))
     found: dict[str, Any] = {**rows_in(settings.store, tables), **rows_in(settings.keys, KEY_TABLES)}
     with closing(database_at(settings.store).journal()) as journal:
-        found["journal"] = (journal.recent(), journal.pending(), last := journal.last_written)
+        waiting = [JournalEntry(code, journal.read(number) or b"") for number, code in journal.waiting()]
+        found["journal"] = (list(journal.recent()), waiting, last := journal.last_written)
     if isinstance(settings.store, Path) and last is not None:  # to look is to write
         os.utime(journal_path(settings.store), (last / 1000, last / 1000))
     found["documents"] = [

@@ -274,10 +274,34 @@ async def test_pages_by_cursor(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("field", ["start_time", "end_time"])
-@pytest.mark.parametrize("value", ["yesterday", "2026-13-01T00:00:00Z", "12:00"])
-async def test_no_time(bench: Bench, field: str, value: str) -> None:
+@pytest.mark.parametrize("value", ["someday", "2026-13-01T00:00:00Z", "12:00", "2026-02-30", 5, "-2h"])
+async def test_no_time(bench: Bench, field: str, value: Any) -> None:
     bench.receive("M1")
     await refused(bench, field, chat_jid="Ana", **{field: value})
+
+
+async def test_a_forwarded_message_says_so(bench: Bench) -> None:
+    often: dict[str, object] = {"forwarded_often": True}
+    bench.receive("M1", timestamp=at(2), content=Content(MessageKind.TEXT, "hi", forwarded=True))
+    bench.receive("M2", timestamp=at(1), content=Content(MessageKind.TEXT, "ho", forwarded=True, extra=often))
+    rows = (await bench.run("getChatMessages", chat_jid="Ana"))["data"]
+    assert [row["details"] for row in rows] == [{"forwarded": True, **often}, {"forwarded": True}]
+
+
+async def test_a_time_is_taken_as_rows_show_it(bench: Bench) -> None:
+    for minute in (20, 10, 5):
+        bench.receive(f"M{minute}", timestamp=milliseconds(NOW - timedelta(minutes=minute)))
+    newest, middle, oldest = (await bench.run("getChatMessages", chat_jid="Ana"))["data"]
+    assert "T" in middle["timestamp"] and middle["timestamp"].count(":") < 3, "to the minute"
+
+    async def ids(**times: str) -> list[str]:
+        return [row["message_id"] for row in (await bench.run("getChatMessages", chat_jid="Ana", **times))["data"]]
+
+    assert await ids(start_time=middle["timestamp"]) == [newest["message_id"], middle["message_id"]]
+    assert await ids(end_time=middle["timestamp"]) == [middle["message_id"], oldest["message_id"]]
+    assert await ids(start_time=middle["timestamp"], end_time=middle["timestamp"]) == [middle["message_id"]]
+    day = middle["timestamp"][:10]
+    assert middle["message_id"] in await ids(start_time=day, end_time=day)
 
 
 async def test_times_in_the_wrong_order(bench: Bench) -> None:

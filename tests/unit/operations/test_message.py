@@ -12,7 +12,7 @@ from tests.unit.operations.fakes import ANA, ANA_LID, BO, ME, NOW, TEAM, millise
 from whatsapp_mcp.errors import InvalidArgument, NotFound, SessionCrashed, WhatsAppMcpError
 from whatsapp_mcp.models.changes import MessageRevoked
 from whatsapp_mcp.models.content import Content, MessageKind
-from whatsapp_mcp.pipe.messages import EditMessage, MarkRead, MessageRef, React, Revoke
+from whatsapp_mcp.pipe.messages import EditMessage, MarkRead, MessageRef, React, RejectCall, Revoke
 
 TARGET = MessageRef(chat=ANA, message_id="M1", author=ANA)
 OWN = MessageRef(chat=ANA, message_id="S1", author=ME)
@@ -25,7 +25,9 @@ async def test_reaction(bench: Bench) -> None:
     assert (results["message_id"], results["chat_jid"]) == ("M1", str(ANA))
 
 
-@pytest.mark.parametrize("emoji", ["👍", "👨‍👩‍👧‍👦", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "❤️", "1️⃣", "ℹ️", "🇩🇪", "✊🏽"])
+@pytest.mark.parametrize(
+    "emoji", ["👍", "👨‍👩‍👧‍👦", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "❤️", "1️⃣", "ℹ️", "🇩🇪", "✊🏽", "🏳️‍🌈", "❤", "©️", "☑️", "#️⃣", "👩🏽‍🤝‍👨🏿"]
+)
 async def test_emoji(bench: Bench, emoji: str) -> None:
     bench.receive("M1")
     await bench.run("reactMessage", message_id="M1", phone="Ana", emoji=emoji)
@@ -38,7 +40,9 @@ async def test_taking_a_reaction_back(bench: Bench) -> None:
     assert bench.session.last(React).emoji == ""
 
 
-@pytest.mark.parametrize("emoji", ["ok", "👍 👍", "x" * 40, "👍" * 40])
+@pytest.mark.parametrize(
+    "emoji", ["ok", "👍 👍", "x" * 40, "👍" * 40, "👍👍", "🇩🇪🇫🇷", "1", "!", "é", "👍ok", ":)", "\u200d"]
+)
 async def test_no_emoji(bench: Bench, emoji: str) -> None:
     bench.receive("M1")
     await refused(bench, "reactMessage", "emoji", message_id="M1", phone="Ana", emoji=emoji)
@@ -155,3 +159,36 @@ async def test_messages_of_several_people_are_read_in_one_go(bench: Bench) -> No
     assert [target.message_id for target in bench.session.last(MarkRead).targets] == ["M1", "M2"]
     assert results["message_ids"] == ["M1", "M2"]
     assert [(one.item, one.code) for one in bench.outcome.failed] == [("S1", "invalid_argument")]
+
+
+@pytest.mark.parametrize(
+    ("tool", "field", "more"),
+    [
+        ("reactMessage", "message_id", {"message_id": "M1", "emoji": "👍"}),
+        ("forwardMessage", "message_id", {"message_id": "M1"}),
+        ("sendMessage", "reply_message_id", {"reply_message_id": "M1", "message": "what was it?"}),
+    ],
+)
+async def test_nothing_is_done_with_a_deleted_message(
+    bench: Bench, tool: str, field: str, more: dict[str, str]
+) -> None:
+    bench.receive("M1")
+    bench.learn(MessageRevoked(ANA, "M1", ANA, milliseconds(NOW), author=ANA))
+    await refused(bench, tool, field, phone="Ana", **more)
+
+
+async def test_what_may_be_looked_at_once_is_not_forwarded(bench: Bench) -> None:
+    bench.receive("M1", content=Content(MessageKind.IMAGE, "look", view_once=True))
+    await refused(bench, "forwardMessage", "message_id", message_id="M1", phone="Bo")
+
+
+async def test_only_a_call_that_rings_is_rejected(bench: Bench) -> None:
+    for call_id, facts in (("C1", {}), ("C2", {"outcome": "missed"})):
+        bench.receive(call_id, content=Content(MessageKind.CALL, extra={"call_id": call_id, **facts}))
+    bench.receive("M1")
+    await bench.run("rejectCall", caller_jid=str(ANA_LID), call_id=" C1 ")
+    assert bench.session.last(RejectCall) == RejectCall(caller=ANA, call_id="C1")
+    await refused(bench, "rejectCall", "call_id", caller_jid=str(ANA), call_id="C2")
+    for caller, call_id in ((ANA, "M1"), (ANA, "nowhere"), (BO, "C1")):
+        with pytest.raises(NotFound, match="call_id"):
+            await bench.run("rejectCall", caller_jid=str(caller), call_id=call_id)

@@ -12,7 +12,7 @@ import pytest
 
 from whatsapp_mcp.clock import from_ms, to_ms
 from whatsapp_mcp.errors import InvalidArgument
-from whatsapp_mcp.operations.moments import moment_to_come
+from whatsapp_mcp.operations.moments import moment_to_come, period_meant
 
 NOW = to_ms(datetime(2026, 3, 27, 10, 30, tzinfo=UTC))
 """Friday, 11:30 in Berlin; two days later the clocks there go forward."""
@@ -104,3 +104,45 @@ def test_the_zone_of_the_settings_goes_before_that_of_the_machine() -> None:
     moment = moment_to_come("2026-03-30T09:00", "at", NOW, ZoneInfo("America/Sao_Paulo"))
     assert moment.told == "Monday 2026-03-30T09:00-03:00"
     assert from_ms(moment.at).hour == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "begin", "end"),
+    [
+        ("2026-03-26", "03-25 23:00:00", "03-26 22:59:59"),
+        ("2026-03-26T12:00", "03-26 11:00:00", "03-26 11:00:59"),
+        ("2026-03-26 12:00", "03-26 11:00:00", "03-26 11:00:59"),
+        ("2026-03-26T12:00+02:00", "03-26 10:00:00", "03-26 10:00:59"),
+        ("2026-03-26T12:00:30Z", "03-26 12:00:30", "03-26 12:00:30"),
+        ("2026-03-26T12:00:30+0100", "03-26 11:00:30", "03-26 11:00:30"),
+        ("2026-03-26T12:00:30.123456789Z", "03-26 12:00:30", "03-26 12:00:30"),
+        ("1774522830", "03-26 11:00:30", "03-26 11:00:30"),
+        ("1774522830000", "03-26 11:00:30", "03-26 11:00:30"),
+        ("1774522830.5", "03-26 11:00:30", "03-26 11:00:30"),
+        ("2h", "03-27 08:30:00", "03-27 08:30:00"),
+        (" 2 Hours ago ", "03-27 08:30:00", "03-27 08:30:00"),
+        ("1w", "03-20 10:30:00", "03-20 10:30:00"),
+        ("1 day and 2h", "03-26 08:30:00", "03-26 08:30:00"),
+        ("now", "03-27 10:30:00", "03-27 10:30:00"),
+        ("today", "03-26 23:00:00", "03-27 22:59:59"),
+        ("Yesterday", "03-25 23:00:00", "03-26 22:59:59"),
+        ("yesterday at 9:05", "03-26 08:05:00", "03-26 08:05:59"),
+    ],
+)
+def test_what_is_meant_of_the_past(text: str, begin: str, end: str) -> None:
+    found = period_meant(text, "since", NOW)
+    assert [one.astimezone(UTC).strftime("%m-%d %H:%M:%S") for one in found] == [begin, end]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "soon", "2", "5", "1y", "-1h", "2 months", "2026-13-01", "2026-02-30", "12:00", "١h", "9999999999999999"],
+)
+def test_no_time_of_the_past(text: str) -> None:
+    with pytest.raises(InvalidArgument, match="since") as caught:
+        period_meant(text, "since", NOW)
+    assert caught.value.next_step and "2026-01-31T15:00" in caught.value.next_step
+
+
+def test_times_before_the_beginning_are_the_beginning() -> None:
+    assert period_meant("999999w", "since", NOW)[0].timestamp() == 0

@@ -29,6 +29,10 @@ from whatsapp_mcp.store.read.reader import StoreReader
         ("4915100000001@s.whatsapp.net", ANA),
         ("4915100000001:7@s.whatsapp.net", ANA),
         ("4915100000001@c.us", ANA),
+        ("4915100000001@S.WhatsApp.Net", ANA),
+        ("0049 151 00000001", ANA),
+        ("https://wa.me/4915100000001?text=hi", ANA),
+        ("٤٩١٥١٠٠٠٠٠٠٠١", ANA),
         (str(ANA_LID), ANA),
         ("100000000000777@lid", Jid("100000000000777", "lid")),
         (str(TEAM), TEAM),
@@ -69,7 +73,8 @@ async def test_resolve(bench: Bench, text: str, jid: Jid) -> None:
         "4915100000001:x@s.whatsapp.net",
         "4915100000001 @s.whatsapp.net x",
         "12",
-        "٤٩١٥١٠٠٠٠٠٠٠١",
+        "1" * 21,
+        "12036300000000000" + "0" * 40,
     ],
 )
 async def test_malformed(bench: Bench, text: str) -> None:
@@ -212,6 +217,9 @@ async def test_a_group_that_we_left_is_no_recipient(bench: Bench) -> None:
     with pytest.raises(InvalidArgument, match="not in this group"):
         await recipient(bench.services, str(TEAM))
     assert await resolve(bench.services, str(TEAM)) == TEAM
+    for tool, more in (("groupInfo", {}), ("leaveGroup", {}), ("setGroupName", {"name": "x"}), ("groupInviteLink", {})):
+        with pytest.raises(InvalidArgument, match="group_id: you are not in this group"):
+            await bench.run(tool, group_id=str(TEAM), **more)
 
 
 async def test_nothing_can_be_done_with_a_notice(bench: Bench) -> None:

@@ -49,7 +49,7 @@ VALUES: Final[dict[str, tuple[Any, ...]]] = {
     **dict.fromkeys(
         ("image_url", "audio_url", "video_url", "file_url", "sticker_url"), ("nowhere", "http://[::1]/", "data:,x")
     ),
-    **dict.fromkeys(("start_time", "end_time"), ("2026-01-31T18:30:00Z", "yesterday")),
+    **dict.fromkeys(("start_time", "end_time"), ("2026-01-31T18:30:00Z", "someday")),
     "link": ("nowhere", "https://chat.whatsapp.com/", "http://127.0.0.1/"),
     "cursor": ("nonsense", "1", "1.2.3"),
     "query": ("-word", "*", '"'),

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from tests.unit.systems import CHILD_LIMIT
+from tests.unit.systems import CHILD_LIMIT, needs_signals
 from tests.unit.waiting import WAIT
 from whatsapp_mcp.platform.signals import HANGUP, INTERRUPT, TERMINATE, handled
 
@@ -61,3 +61,21 @@ finally:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=CHILD_LIMIT, check=False)
     assert (done.returncode, done.stdout.strip()) == (128 + number, b"undone")
+
+
+@pytest.mark.parametrize(("pid", "code"), [(1, 128 + TERMINATE[0]), (2, -TERMINATE[0])])
+@needs_signals
+def test_the_first_process_of_a_container_ends_while_it_starts(pid: int, code: int) -> None:
+    """For that one the kernel has no default: what is not handled does not arrive."""
+    program = f"""
+import os, signal, sys
+os.getpid = lambda: {pid}
+class Terminated:
+    def find_spec(self, name, *_):
+        if name == "whatsapp_mcp.cli":
+            signal.raise_signal({int(TERMINATE[0])})
+sys.meta_path.insert(0, Terminated())
+import whatsapp_mcp.__main__
+"""
+    done = subprocess.run([sys.executable, "-c", program], timeout=CHILD_LIMIT, check=False)
+    assert done.returncode == code

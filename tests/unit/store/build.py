@@ -20,6 +20,8 @@ from whatsapp_mcp.models.changes import (
 from whatsapp_mcp.models.content import Content, MediaInfo, MessageKind, Quote
 from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 from whatsapp_mcp.store.engine.choice import search_tables
+from whatsapp_mcp.store.engine.sqlite.fts_table import MESSAGE_SEARCH
+from whatsapp_mcp.store.engine.sqlite.partial import PARTIAL
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.write.retention import RetentionPolicy
 from whatsapp_mcp.store.write.writer import StoreWriter
@@ -76,7 +78,8 @@ class Store:
         execute = self.writer._connection.execute
         if isinstance(self.where, Path):
             assert execute("PRAGMA foreign_key_check").fetchall() == []
-            execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')")
+            for name in (MESSAGE_SEARCH.name, *(partial.table.name for partial in PARTIAL)):
+                execute(f"INSERT INTO {name} ({name}) VALUES ('integrity-check')")
             return
         for table, column, target in _REFERENCES:
             orphans = f"SELECT count(*) FROM {table} WHERE {column} NOT IN (SELECT id FROM {target})"

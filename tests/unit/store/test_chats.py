@@ -27,6 +27,17 @@ def test_newest_first_and_history_never_moves_a_chat_back(store: Store) -> None:
     assert (ana.last_message_time, ana.kind) == (at(70), "person")
 
 
+def test_what_was_said_of_a_chat_meanwhile_counts_over_a_history(store: Store) -> None:
+    """Which is stored when there is time for it."""
+    told = ChatChanged(GROUP, name="Old", archived=True, pinned=True, from_history=True)
+    store.apply([told])
+    store.apply([ChatChanged(GROUP, name="Family", archived=False)])
+    store.apply([replace(told, muted_until=-1)])
+    chat = store.reader.chat(GROUP)
+    assert chat is not None
+    assert (chat.name, chat.archived, chat.pinned, chat.muted_until is not None) == ("Family", False, True, True)
+
+
 def test_status_updates_are_no_chat_in_the_list(store: Store) -> None:
     store.apply([message("S1", 5, "news", chat=STATUS_BROADCAST, sender=ANA)])
     assert names(store) == []

@@ -320,8 +320,9 @@ def test_removing_takes_everything_along(store: Store) -> None:
     store.close()
     for _ in range(3):  # until there is an old one too
         journal = Journal(journal_path(store.path))
-        assert journal.append(17, bytes(SIZE))
-        journal.stored(1)
+        number = journal.append(17, bytes(SIZE))
+        assert number is not None
+        journal.stored([number])
         journal.close()
     assert len(list(store.path.parent.glob("messages.db-incoming*"))) == 2
     remove_store(store.path)

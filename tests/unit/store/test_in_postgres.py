@@ -11,11 +11,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.unit.store.build import ANA, ANA_LID, ME, PHOTO, message
+from tests.unit.store.build import ANA, ANA_LID, ME, PHOTO, message, ms, reaction
 from whatsapp_mcp.errors import StoreError, StoreUnusable
 from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.app_state import ChatCleared
 from whatsapp_mcp.models.changes import Live
 from whatsapp_mcp.models.content import Content, Quote
+from whatsapp_mcp.models.downloaded import DownloadedFile
 from whatsapp_mcp.store.engine.choice import database_at, is_the_stores_fault
 from whatsapp_mcp.store.engine.postgres.connection import PostgresConnection
 from whatsapp_mcp.store.engine.postgres.translation import translated
@@ -24,6 +26,7 @@ from whatsapp_mcp.store.read.catching_up import ASKED_AT_MOST
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import Stretch
 from whatsapp_mcp.store.version import SCHEMA_VERSION
+from whatsapp_mcp.store.write.retention import DAY, RetentionPolicy
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whereabouts import PostgresSchema
 
@@ -119,6 +122,54 @@ def test_many_messages_go_few_ways(postgres_schema: PostgresSchema, ways: list[N
         assert all(one.quoted is not None and not one.quoted.is_claim for one in shown if one.id[0] == "R")
 
 
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """All that the database is told."""
+    told: list[str] = []
+    execute = psycopg.Connection.execute
+
+    def noted(connection: Any, query: Any, *arguments: Any, **options: Any) -> Any:
+        told.append(str(query))
+        return execute(connection, query, *arguments, **options)
+
+    monkeypatch.setattr(psycopg.Connection, "execute", noted)
+    return told
+
+
+def test_old_messages_go_together(postgres_schema: PostgresSchema, statements: list[str]) -> None:
+    """However many they are, and in however many chats."""
+    people = [Jid.parse(f"4917{number:08}@s.whatsapp.net") for number in range(50)]
+    messages = [message(f"M{n}", n, chat=people[n % 50], media=PHOTO if n % 2 else None) for n in range(200)]
+    files: list[DownloadedFile] = []
+    clock = [ms(0)]
+    policy = RetentionPolicy(1, files.extend)
+    with closing(StoreWriter(postgres_schema, retention=policy, now=lambda: clock[0])) as writer:
+        writer.set_owner(ME, None)
+        writer.apply([*messages, *(reaction(one.id, 200, "👍", chat=one.chat) for one in messages)])
+        clock[0] = ms(300) + DAY
+        statements.clear()
+        assert writer.prune()
+        of_chats = [one for one in statements if "DELETE FROM unread" in one]
+        assert len(of_chats) <= 50
+        assert len(statements) - len(of_chats) < 50
+        while writer.prune():
+            pass
+        for table in ("messages", "media", "reactions", "unread"):
+            assert writer._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0
+    assert {file.message_id for file in files} == {f"M{n}" for n in range(1, 200, 2)}
+
+
+def test_a_chat_is_cleared_at_once(postgres_schema: PostgresSchema, statements: list[str]) -> None:
+    with closing(StoreWriter(postgres_schema)) as writer:
+        writer.set_owner(ME, None)
+        writer.apply([message(f"M{n}", n) for n in range(200)])
+        statements.clear()
+        writer.apply([ChatCleared(ANA, False, ms(300))])
+        assert len(statements) < 50
+    with closing(StoreReader(postgres_schema)) as reader:
+        assert reader.messages(ANA, limit=1, offset=0).total == 0
+
+
 def test_what_is_new_in_many_chats_is_read_in_few_ways(postgres_schema: PostgresSchema, ways: list[None]) -> None:
     people = [Jid.parse(f"4917{number:08}@s.whatsapp.net") for number in range(30)]
     with closing(StoreWriter(postgres_schema)) as writer:
@@ -210,18 +261,21 @@ def test_the_journal_outlives_its_process(postgres_schema: PostgresSchema) -> No
     entries = [JournalEntry(1, b"one"), JournalEntry(2, b""), JournalEntry(3, b"\0\xff")]
     first = database_at(postgres_schema).journal()
     assert first.last_written is None
-    assert [first.append(*entry) for entry in entries] == [True] * 3
-    first.stored(1)
+    numbers = [first.append(*entry) or 0 for entry in entries]
+    first.stored(numbers[1:2])
     first.close()
-    assert not first.append(4, b"too late")
+    assert first.append(4, b"too late") is None
     next_one = database_at(postgres_schema).journal()
     assert next_one.last_written is not None
-    assert (next_one.pending(), next_one.recent()) == (entries[1:], entries)
+    assert next_one.waiting() == [(numbers[0], 1), (numbers[2], 3)]
+    assert [next_one.read(number) for number in numbers] == [b"one", None, b"\0\xff"]
+    assert list(next_one.recent()) == [entries[1], entries[0], entries[2]], "what is stored first"
     next_one.append(4, b"four")
-    next_one.stored(2)
-    assert next_one.pending() == [JournalEntry(4, b"four")]
+    next_one.stored([numbers[0], numbers[2]])
+    ((four, code),) = next_one.waiting()
+    assert (code, next_one.waits(four), next_one.waits(numbers[0])) == (4, True, False)
     next_one.clear()
-    assert next_one.recent() == []
+    assert (list(next_one.recent()), next_one.waiting(), next_one.read(four)) == ([], [], None)
     next_one.close()
 
 

@@ -18,6 +18,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.read import catching_up
+from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.records import Stretch
 
 WORDS = ("alpha", "beta", "gamma")
@@ -87,6 +88,32 @@ def test_pages_and_totals_agree_with_a_scan(places: Places) -> None:
                 assert pages(store, chosen, size) == expected
 
     agree()
+
+
+def test_what_is_asked_together_is_asked_of_one_state(places: Places) -> None:
+    with places.place() as where, closing(Store(where)) as store:
+        store.apply([message("M1", 1, "one", chat=ANA)])
+
+        def counts(reader: StoreReader) -> tuple[int, int]:
+            before = reader.messages(ANA, limit=9, offset=0).total
+            store.apply([message("M2", 2, "two", chat=ANA)])
+            return before, reader.messages(ANA, limit=9, offset=0).total
+
+        assert store.reader.of_one_state(counts) == (1, 1)
+        assert store.reader.messages(ANA, limit=9, offset=0).total == 2
+
+
+def test_a_question_that_fails_leaves_no_state_behind(places: Places) -> None:
+    with places.place() as where, closing(Store(where)) as store:
+
+        def fail(reader: StoreReader) -> None:
+            assert reader.messages(ANA, limit=9, offset=0).total == 0
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            store.reader.of_one_state(fail)
+        store.apply([message("M1", 1, "one", chat=ANA)])
+        assert store.reader.messages(ANA, limit=9, offset=0).total == 1
 
 
 def pages(store: Store, chosen: Filters, size: int) -> list[str]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from tests.unit.store.build import ANA, ANA_LID, BORIS, BORIS_LID, GROUP, ME, MY_LID, Store, message, ms, vote
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned, MessageEdited, MessageReceived
 from whatsapp_mcp.models.content import Content, MessageKind, Quote
 from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.store.read import named
+from whatsapp_mcp.store.read.named import MENTIONS
 
 STRANGER = Jid("83333333333333", "lid")
 
@@ -88,3 +92,23 @@ def test_voters_and_cards_are_named(store: Store) -> None:
     found = store.reader.message("M2", GROUP)
     assert found is not None
     assert [(one.jid, one.name) for one in found.cards] == [(BORIS, "Boris"), (ANA_LID, None)]
+
+
+def test_of_many_who_are_mentioned_some_are_named_and_all_are_counted(store: Store) -> None:
+    people = [Jid(f"4915100000{n:03}", "s.whatsapp.net") for n in range(600)]
+    store.apply([ContactSeen(people[500], full_name="Ana"), ContactSeen(people[0], full_name="Zoe")])
+    store.apply([said(f"@{people[500].user} and @{people[0].user}", *people, MY_LID)])
+    row = shown(store)
+    assert row.text == "@Ana and @Zoe"
+    assert [one.jid for one in row.mentions] == [*people[:MENTIONS], people[500]]
+    assert row.more_mentions == 600 + 1 - MENTIONS - 1
+    assert row.mentions_us, "though not among the first"
+
+
+def test_a_page_of_messages_that_mention_many_names_only_so_many(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(named, "MENTIONS", 10)
+    monkeypatch.setattr(named.mentions_on, "__defaults__", (15,))
+    people = [Jid(f"4915100000{n:03}", "s.whatsapp.net") for n in range(12)]
+    store.apply([replace(said("all", *people), id=f"M{n}", timestamp=ms(n)) for n in range(3)])
+    rows = store.reader.messages(GROUP, limit=9, offset=0).rows
+    assert sorted((len(row.mentions), row.more_mentions) for row in rows) == [(0, 12), (5, 7), (10, 2)]

@@ -15,7 +15,8 @@ from whatsapp_mcp.models.app_state import MessageDeletedForMe
 from whatsapp_mcp.models.changes import IdentityLearned
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.delivery import ReceiptKind
-from whatsapp_mcp.store.engine.sqlite import search as sqlite
+from whatsapp_mcp.store.engine.choice import search_tables
+from whatsapp_mcp.store.engine.sqlite import fts_table, partial
 from whatsapp_mcp.store.read.listing import COUNTED, FREQUENT, RANKED
 from whatsapp_mcp.store.search.query import Query
 from whatsapp_mcp.store.write.writer import StoreWriter
@@ -249,6 +250,10 @@ def test_one_word_or_another(store: Store) -> None:
     assert ids(store, 'invoice OR "for april" OR rec*') == ["M4", "M3", "M1"]
     assert ids(store, "invoice OR bill -april") == ["M2", "M1"]
     assert ids(store, "invoice OR bill march OR may") == ["M2", "M1"]
+    assert ids(store, "invoice AND april") == ids(store, "invoice april"), "all words must occur anyway"
+    assert ids(store, "(invoice OR bill) AND march") == ["M2", "M1"]
+    assert ids(store, "invoice OR bill NOT april") == ids(store, "invoice OR bill AND NOT april") == ["M2", "M1"]
+    assert ids(store, "AND") == ids(store, "NOT") == ids(store, "NOT invoice") == [], "words like others"
     assert ids(store, "invo OR zebra") == ["M1"], "no such words: beginnings of some"
     assert ids(store, "bill or") == ids(store, "bill OR") == ids(store, "OR bill") == ["M3"], "a word"
     assert ids(store, "OR") == ["M3"]
@@ -473,8 +478,8 @@ def segments(store: Store) -> int:
 
 def test_gathered_after_a_history_the_index_finds_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """In small parts, between which messages come and searches find what they found."""
-    monkeypatch.setattr(sqlite, "_SMALL", 4)
-    monkeypatch.setattr(sqlite, "_MERGED", 1)
+    monkeypatch.setattr(fts_table, "_SMALL", 4)
+    monkeypatch.setattr(fts_table, "_MERGED", 1)
     in_a_file = isinstance(store.where, Path)
     scatter(store)
     store.apply([edit("H3", 900, "changed"), revoke("H5", 900)])
@@ -494,12 +499,67 @@ def test_gathered_after_a_history_the_index_finds_the_same(store: Store, monkeyp
     store.check()
 
 
+def test_what_is_found_does_not_depend_on_how_far_smaller_indexes_are(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are filled in small parts, between which messages come, change and go, and begun anew when large."""
+    for name, size in {"_LARGE": 0, "_ENOUGH": 12, "_TOO_MANY": 2, "_STRETCH": 5}.items():
+        monkeypatch.setattr(partial, name, size)
+    store.apply([message(f"T{i}", i * 10, f"tree{i % 3} wood") for i in range(40)])
+    store.apply([message(f"P{i}", i * 10 + 5, f"tree{i % 3} leaf", media=PHOTO) for i in range(40)])
+    store.apply([message("B", 392, "trees", chat=BORIS, media=PHOTO)])
+    some = store.reader.restricted(lambda facts: facts.jid == BORIS)
+
+    def found() -> list[list[str]]:
+        searched = [
+            store.reader.search(text, kinds=kinds, limit=limit, offset=offset)
+            for text in ("tr*", "tr* -wood", "tree1 le*", "tree2", "changed", "late*")
+            for kinds in (None, [MessageKind.IMAGE], [MessageKind.IMAGE, MessageKind.TEXT])
+            for limit, offset in ((100, 0), (3, 0), (3, 8))
+        ]
+        return [[one.id for one in page.rows] for page in searched]
+
+    def found_by_who_reads_one_chat() -> list[str]:
+        pages = [some.search("tr*", kinds=kinds, limit=9, offset=0) for kinds in (None, [MessageKind.IMAGE])]
+        return [one.id for page in pages for one in page.rows]
+
+    def lowest() -> list[int]:
+        connection = store.writer._connection
+        return [one.lowest(connection) for one in partial.PARTIAL] if isinstance(store.where, Path) else []
+
+    def compare() -> None:
+        before, reached = found(), [lowest()]
+        while store.writer.gather_search():
+            assert found() == before
+            assert found_by_who_reads_one_chat() == ["B", "B"]
+            store.check()
+            reached.append(lowest())
+        if isinstance(store.where, Path):
+            assert lowest()[1] == 1
+            assert len(reached) > 2
+            assert search_tables(store.writer._connection).fault(store.writer._connection) is None
+
+    assert store.writer.gather_search() == isinstance(store.where, Path)
+    store.apply([edit("T3", 900, "changed"), edit("T39", 900, "changed"), revoke("P38", 900), revoke("P2", 900)])
+    store.apply([message("OLD", 33, "late tree"), message("OLDER", 34, "late tree", media=PHOTO)])
+    compare()
+    store.apply([edit("P39", 901, "changed late"), revoke("T38", 901), message("NEW", 950, "tree1 leaf", media=PHOTO)])
+    store.apply([message(f"N{i}", 1000 + i, "late tree2") for i in range(20)])
+    compare()
+    made = found()
+    store.writer.rebuild_search()
+    assert found() == made
+    compare()
+    store.check()
+    some.close()
+
+
 def test_a_gathering_that_was_cut_off_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     if not isinstance(store.where, Path):
         assert not store.writer.gather_search()
         return
-    monkeypatch.setattr(sqlite, "_SMALL", 4)
-    monkeypatch.setattr(sqlite, "_MERGED", 1)
+    monkeypatch.setattr(fts_table, "_SMALL", 4)
+    monkeypatch.setattr(fts_table, "_MERGED", 1)
     scatter(store)
     assert store.writer.gather_search()
     store.writer.close()

@@ -22,6 +22,8 @@ from whatsapp_mcp.store.engine.postgres.connection import PostgresConnection
 from whatsapp_mcp.store.engine.postgres.vector import LONG, VAST, WHOLE, search_row
 from whatsapp_mcp.store.engine.sqlite import search as sqlite
 from whatsapp_mcp.store.engine.sqlite.connection import SqliteConnection
+from whatsapp_mcp.store.engine.sqlite.fts_table import MESSAGE_SEARCH
+from whatsapp_mcp.store.engine.sqlite.partial import PARTIAL, PARTIAL_TABLES
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, place_of
 from whatsapp_mcp.store.search.index import document_of
 from whatsapp_mcp.store.search.query import Filters, Query
@@ -56,8 +58,11 @@ class Engine:
         self.connection = connection
         self.tables = tables
 
-    def hold(self, messages: Sequence[Message]) -> None:
-        """These alone, as if they had come in this order; every second one is in PostgreSQL's sample."""
+    def hold(self, messages: Sequence[Message], lowest: Sequence[int | None] = ()) -> None:
+        """These alone, as if they had come in this order; every second one is in PostgreSQL's sample.
+
+        ``lowest``: the second from which on each partial index of SQLite holds what it should.
+        """
         places = [place_of((FIRST + one.second) * 1000, number * 128) for number, one in enumerate(messages, 1)]
         self.connection.execute("DELETE FROM messages")
         facts = [
@@ -67,6 +72,10 @@ class Engine:
         documents = sorted(zip(places, (one.document() for one in messages), strict=True))
         with self.transaction():
             self.tables.rebuild(self.connection, [])
+            for partial, second in zip(PARTIAL, lowest, strict=False):
+                if second is not None:
+                    from_here = (partial.table.name, place_of((FIRST + second) * 1000, 0))
+                    self.connection.execute("INSERT INTO partial_search VALUES (?, ?)", from_here)
             self.tables.change(self.connection, [(place, None, document) for place, document in documents])
 
     def found(self, query: str, filters: Filters = ANYWHERE, span: Span = ALWAYS, **part: Any) -> list[int] | None:
@@ -106,7 +115,7 @@ def engines(schema: PostgresSchema) -> Iterator[tuple[Engine, Engine]]:
     ours.execute(f'CREATE SCHEMA "{schema.schema}"')
     for statement in (*postgres.SEARCH_TABLES, _FACTS):
         ours.execute(statement)
-    for statement in (sqlite.SEARCH_TABLE, _FACTS):
+    for statement in (MESSAGE_SEARCH.definition, *PARTIAL_TABLES, _FACTS):
         other.execute(statement)
     yield Engine(other, sqlite.TABLES), Engine(ours, postgres.TABLES)
     ours.close()
@@ -203,8 +212,10 @@ def test_both_find_the_same_in_the_same_order(
     @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
     @given(_messages, st.data())
     def same(messages: list[Message], data: st.DataObject) -> None:
+        seconds = [one.second for one in messages]
+        lowest = [data.draw(st.sampled_from((None, -FIRST, *seconds))) for _ in PARTIAL]
         for engine in engines:
-            engine.hold(messages)
+            engine.hold(messages, lowest if engine is engines[0] else ())
         for _ in range(6):
             words = data.draw(_queries() | _texts | st.just(""))
             filters, span = data.draw(_filters), Span(data.draw(_moments), data.draw(_moments))

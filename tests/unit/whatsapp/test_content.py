@@ -282,6 +282,15 @@ def test_context_is_read_from_every_kind_that_has_it(name: str) -> None:
     assert content.expiration == 86400
 
 
+@pytest.mark.parametrize(("score", "often"), [(1, False), (4, False), (5, True), (127, True)])
+def test_what_was_forwarded_many_times_says_so(score: int, often: bool) -> None:
+    context = e2e.ContextInfo(isForwarded=True, forwardingScore=score)
+    content = read_content(e2e.Message(extendedTextMessage=e2e.ExtendedTextMessage(text="hi", contextInfo=context)))
+    assert content is not None
+    assert content.forwarded
+    assert content.extra == ({"forwarded_often": True} if often else {})
+
+
 def test_a_quote_without_its_message_or_author() -> None:
     context = e2e.ContextInfo(stanzaID="Q1")
     content = read_content(e2e.Message(extendedTextMessage=e2e.ExtendedTextMessage(text="hi", contextInfo=context)))

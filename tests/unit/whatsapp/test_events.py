@@ -363,3 +363,14 @@ def test_a_newsletter_post() -> None:
     channel = Jid("120363000000000002", "newsletter")
     changes = of_message(message_event(text(), source(channel, channel), push_name=""))
     assert changes == [received(chat=channel, sender=channel, push_name=None)]
+
+
+def test_an_edited_post_of_a_newsletter() -> None:
+    channel = Jid("120363000000000002", "newsletter")
+    for where, is_edit in ((source(channel, channel), True), (source(ANA, ANA), False)):
+        event = neonize_pb2.Message.FromString(message_event(text("final"), where, push_name=""))
+        event.Info.Edit = "3"
+        post, *edited = of_message(event.SerializeToString())
+        assert isinstance(post, MessageReceived)
+        edit = MessageEdited(channel, post.id, channel, post.content, post.timestamp)
+        assert edited == ([edit] if is_edit else []), "people edit otherwise"

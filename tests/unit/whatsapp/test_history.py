@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.app_state import ChatChanged
+from whatsapp_mcp.models.app_state import ChatChanged, MessageStarred
 from whatsapp_mcp.models.changes import (
     ContactSeen,
     IdentityLearned,
@@ -106,7 +106,7 @@ def test_push_names_and_mappings() -> None:
     data = history_sync.HistorySync(syncType=history_sync.HistorySync.PUSH_NAME)
     data.pushnames.add(ID=str(ANA), pushname="Ana 🌞")
     data.phoneNumberToLidMappings.add(pnJID=str(ANA), lidJID=str(ANA_LID))
-    found = changes_from_history(neonize_pb2.HistorySync(Data=data).SerializeToString(), OWN)
+    found = list(changes_from_history(neonize_pb2.HistorySync(Data=data).SerializeToString(), OWN))
     assert found == [IdentityLearned(lid=ANA_LID, number=ANA), ContactSeen(ANA, push_name="Ana 🌞")]
 
 
@@ -150,6 +150,50 @@ def test_media_edits_revokes_and_what_is_not_content() -> None:
     assert one.content.media.direct_path == "/v/x?ccb=1"
     assert [c.message_id for c in found if isinstance(c, MessageEdited)] == ["1"]
     assert [c.message_id for c in found if isinstance(c, MessageRevoked)] == ["0"]
+
+
+def edit_of(target: str, info: web.WebMessageInfo, words: str, *, wrapped: bool, at_ms: int = 0) -> web.WebMessageInfo:
+    info.message.Clear()
+    inner = info.message.editedMessage.message if wrapped else info.message
+    inner.protocolMessage.type = e2e.ProtocolMessage.MESSAGE_EDIT
+    inner.protocolMessage.key.ID = target
+    inner.protocolMessage.key.fromMe = info.key.fromMe
+    inner.protocolMessage.timestampMS = at_ms
+    inner.protocolMessage.editedMessage.conversation = words
+    return info
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+@pytest.mark.parametrize("own_id", ["M1", "E1"])
+@pytest.mark.parametrize("from_me", [True, False])
+def test_of_an_edited_message_a_phone_tells_only_the_edit(wrapped: bool, own_id: str, from_me: bool) -> None:
+    info = edit_of("M1", message(own_id, "", 20, from_me=from_me), "at eight", wrapped=wrapped, at_ms=25_000)
+    info.starred = True
+    info.reactions.add(text="👍", senderTimestampMS=30_000).key.fromMe = not from_me
+    found = changes(conversation(str(ANA), info, message("M0", "When?", 10)))
+
+    _, one = received(found)
+    assert (one.id, one.content.text, one.timestamp, one.from_me) == ("M1", "at eight", 20_000, from_me)
+    assert e2e.Message.FromString(one.raw).conversation == "at eight"
+    (edited,) = [change for change in found if isinstance(change, MessageEdited)]
+    assert (edited.message_id, edited.sender, edited.content.text) == ("M1", OWN if from_me else ANA, "at eight")
+    assert edited.timestamp == 25_000
+    assert found.index(one) < found.index(edited)
+    (reaction,) = [change for change in found if isinstance(change, ReactionChanged)]
+    assert reaction.message_id == "M1"
+    assert [change.message_id for change in found if isinstance(change, MessageStarred)] == ["M1"]
+
+
+@pytest.mark.parametrize("at_ms", [0, -1, 19_999, 90_000_000, 2**62])
+def test_a_time_at_which_nothing_can_be_edited_is_that_of_the_message(at_ms: int) -> None:
+    found = changes(conversation(str(ANA), edit_of("M1", message("E1", "", 20), "new", wrapped=True, at_ms=at_ms)))
+    assert [change.timestamp for change in found if isinstance(change, MessageEdited)] == [20_000]
+
+
+def test_an_edit_that_says_nothing_makes_no_message() -> None:
+    info = edit_of("M1", message("E1", "", 20), "", wrapped=True)
+    info.message.editedMessage.message.protocolMessage.ClearField("editedMessage")
+    assert received(changes(conversation(str(ANA), info))) == []
 
 
 def test_malformed_addresses_are_left_out() -> None:

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import Change
-from whatsapp_mcp.whatsapp.history import changes_from_history, fields
+from whatsapp_mcp.whatsapp.history import changes_from_history, fields, messages
 from whatsapp_mcp.whatsapp.history.messages import Place, changes_of_message
 from whatsapp_mcp.wire.protos import common, e2e, history_sync, neonize_pb2, sync_action, web
 
@@ -142,6 +142,16 @@ def read(*steps: Callable[[web.WebMessageInfo], object] | None) -> list[Change]:
 def test_a_field_that_is_read_says_something(name: str) -> None:
     change, before = SAMPLES[name]
     assert read(before, change) != read(before)
+
+
+@pytest.mark.parametrize("name", sorted(fields.MESSAGE_ITSELF))
+def test_a_message_that_is_nothing_but_itself_says_what_it_says_with_all_looked_at(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change, before = SAMPLES[name]
+    told = read(before, change)
+    monkeypatch.setattr(messages, "_BESIDE", fields.MESSAGE_READ)
+    assert read(before, change) == told
 
 
 def test_fields_of_the_whole() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+import tracemalloc
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, cast
@@ -33,9 +34,18 @@ def named(name: str) -> ChatChanged:
     return ChatChanged(TEAM, name=name)
 
 
-def translate(code: int, payload: bytes) -> list[Change | Notice]:
-    """Event 0 means nothing, 666 cannot be read, 7 is the server's only, others name the chat."""
+def told_of(name: str) -> Change:
+    if name == "poison":
+        raise ValueError(name)
+    return named(name)
+
+
+def translate(code: int, payload: bytes) -> Iterable[Change | Notice]:
+    """Event 0 means nothing, 666 cannot be read, 7 is the server's only, a part of a history says much, others name the
+    chat."""
     match code:
+        case EventCode.HISTORY_SYNC:
+            return map(told_of, payload.decode().split())
         case 666:
             raise ValueError("poison")
         case 7:
@@ -359,7 +369,7 @@ def test_events_that_mean_much_are_not_all_committed_together(bench: Bench, monk
     bench.writer.go_on.set()
     result(bench.thread.run(lambda _: None))
     assert bench.writer.commits == [["held"], ["a", "b"], ["c", "d"], ["e"]]
-    assert bench.journal.pending() == []
+    assert bench.journal.waiting() == []
 
 
 def test_what_is_recovered_is_not_all_committed_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -370,6 +380,159 @@ def test_what_is_recovered_is_not_all_committed_together(tmp_path: Path, monkeyp
     assert after.thread.recover() == 3
     assert after.writer.commits == [["a", "b"], ["c"]]
     assert next_process(after).thread.recover() == 0
+
+
+# ---- histories ------------------------------------------------------------------------------------------------------
+
+
+def test_a_history_waits_in_the_journal_and_not_in_memory(bench: Bench) -> None:
+    """neonize hands over a million messages in the time in which some of them are stored."""
+    part, parts = " ".join(["name"] * 200_000).encode(), 20
+    bench.hold()
+    tracemalloc.start()
+    try:
+        for _ in range(parts):
+            bench.thread.put_event(EventCode.HISTORY_SYNC, part)
+        waiting, _ = tracemalloc.get_traced_memory()
+        assert bench.thread.waiting >= parts
+    finally:
+        tracemalloc.stop()
+    assert waiting < len(part)
+    assert [code for _, code in bench.journal.waiting()].count(EventCode.HISTORY_SYNC) == parts
+
+
+def test_of_a_part_no_more_is_made_than_is_committed_together(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_thread, "MOST_COLLECTED", 2)
+    made: list[str] = []
+
+    def counted(name: str) -> Change:
+        made.append(name)
+        assert len(made) - len(bench.writer.stored) <= 2
+        return named(name)
+
+    monkeypatch.setitem(globals(), "told_of", counted)
+    bench.thread.put_event(EventCode.HISTORY_SYNC, b"h1 h2 h3 h4 h5")
+    wait_until(lambda: not bench.journal.waiting())
+    assert bench.writer.commits == [["h1", "h2"], ["h3", "h4"], ["h5"]]
+
+
+def test_what_happens_now_does_not_wait_for_a_history(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_thread, "MOST_COLLECTED", 2)
+    bench.hold()
+    for part in (b"h1 h2 h3 h4", b"h5"):
+        bench.thread.put_event(EventCode.HISTORY_SYNC, part)
+    bench.events("a")
+    bench.writer.go_on.set()
+    wait_until(lambda: not bench.journal.waiting())
+    assert bench.writer.commits == [["held"], ["a"], ["h1", "h2"], ["h3", "h4"], ["h5"]]
+
+
+def test_what_comes_in_the_middle_of_a_part_does_not_wait_for_its_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_thread, "MOST_COLLECTED", 2)
+    bench.writer.go_on.clear()
+    bench.thread.put_event(EventCode.HISTORY_SYNC, b"h1 h2 h3 h4 h5")
+    assert bench.writer.inside.wait(WAIT)
+    bench.events("a")
+    applied = bench.thread.apply([named("ours")])
+    bench.writer.go_on.set()
+    result(applied)
+    wait_until(lambda: not bench.journal.waiting())
+    assert bench.writer.commits == [["h1", "h2"], ["a", "ours"], ["h3", "h4"], ["h5"]]
+
+
+def test_the_end_does_not_wait_for_a_history_which_the_next_process_stores(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.thread.start()
+    bench.hold()
+    bench.thread.put_event(EventCode.HISTORY_SYNC, b"h1 h2")
+    threading.Timer(0.05, bench.writer.go_on.set).start()
+    assert bench.thread.close(WAIT)
+    assert bench.writer.stored == ["held"]
+    after = next_process(bench)
+    assert after.thread.recover() == 0, "it connects first"
+    assert after.writer.stored == []
+    after.thread.start()
+    wait_until(lambda: not after.journal.waiting())
+    assert after.thread.close(WAIT)
+    assert after.writer.stored == ["h1", "h2"]
+
+
+def test_a_history_that_was_stored_in_part_when_the_process_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what happened meanwhile is not stored again."""
+    monkeypatch.setattr(store_thread, "MOST_COLLECTED", 2)
+    killed = Bench(tmp_path)
+    killed.thread.start()
+    killed.writer.go_on.clear()
+    killed.thread.put_event(EventCode.HISTORY_SYNC, b"h1 h2 h3")
+    assert killed.writer.inside.wait(WAIT)
+    killed.events("a")
+    inside, go_on = threading.Event(), threading.Event()
+
+    def hold(_writer: StoreWriter) -> None:
+        inside.set()
+        assert go_on.wait(WAIT)
+
+    killed.thread.run(hold)
+    killed.writer.go_on.set()
+    assert inside.wait(WAIT)
+    assert killed.writer.commits == [["h1", "h2"], ["a"]]
+    after = next_process(killed)
+    assert after.thread.recover() == 0
+    after.thread.start()
+    wait_until(lambda: not after.journal.waiting())
+    assert after.thread.close(WAIT)
+    assert after.writer.stored == ["h1", "h2", "h3"]
+    go_on.set()
+
+
+def test_a_part_that_cannot_be_read_to_its_end(bench: Bench) -> None:
+    bench.hold()
+    for part in (b"h1 poison h2", b"\xff", b"h3"):
+        bench.thread.put_event(EventCode.HISTORY_SYNC, part)
+    bench.writer.go_on.set()
+    wait_until(lambda: not bench.journal.waiting())
+    assert bench.writer.stored == ["held", "h1", "h3"]
+
+
+def test_a_history_that_cannot_be_written_stays(bench: Bench) -> None:
+    bench.writer.failing = full_disk()
+    for part in (b"h1", b"h2"):
+        bench.thread.put_event(EventCode.HISTORY_SYNC, part)
+    assert "disk full" in bench.failures.get(timeout=WAIT)
+    result(bench.thread.run(lambda _: None))
+    assert len(next_process(bench).journal.waiting()) == 2
+
+
+def test_a_history_without_a_journal_is_stored_too(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.journal.close()
+    bench.thread.start()
+    bench.thread.put_event(EventCode.HISTORY_SYNC, b"h1 h2")
+    assert bench.thread.close(WAIT)
+    assert bench.writer.stored == ["h1", "h2"]
+
+
+def test_a_history_of_another_account_is_forgotten(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_thread, "MOST_COLLECTED", 2)
+    bench.writer.go_on.clear()
+    bench.thread.put_event(EventCode.HISTORY_SYNC, b"h1 h2 h3")
+    assert bench.writer.inside.wait(WAIT)
+    other, first = FakeWriter(), bench.writer
+
+    def replace(_writer: StoreWriter) -> None:
+        bench.writer = other
+        bench.store.begin_anew("before")
+
+    done = bench.thread.run(replace)
+    first.go_on.set()
+    result(done)
+    bench.thread.put_event(EventCode.HISTORY_SYNC, b"mine")
+    wait_until(lambda: other.stored == ["mine"])
+    assert first.stored == ["h1", "h2"]
 
 
 def test_another_store(bench: Bench) -> None:

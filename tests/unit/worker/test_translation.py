@@ -51,7 +51,7 @@ class Process:
         self._translation = Translation(self.store, Account(self.client), losses)
 
     def means(self, code: int, payload: bytes = b"") -> list[Change | Notice]:
-        return self._translation.translate(code, payload)
+        return list(self._translation.translate(code, payload))
 
     def notices(self, code: int, payload: bytes = b"") -> list[Notice]:
         return [one for one in self.means(code, payload) if isinstance(one, Notice)]
@@ -140,7 +140,7 @@ def test_another_account(process: Process) -> None:
     process.journal.append(EventCode.MESSAGE, HEARD)
     assert process.notices(EventCode.DEVICE) == []
     assert process.store.owner == ME
-    assert process.journal.pending() == [], "it was the other account's"
+    assert process.journal.waiting() == [], "it was the other account's"
     assert list(process.folder.glob("messages.db*77*"))
 
 
@@ -149,7 +149,7 @@ def test_the_same_account(process: Process) -> None:
     process.store.set_owner(ME, ME_LID)
     process.journal.append(EventCode.MESSAGE, HEARD)
     process.means(EventCode.DEVICE)
-    assert len(process.journal.pending()) == 1
+    assert len(process.journal.waiting()) == 1
 
 
 def test_no_account(process: Process) -> None:

@@ -8,17 +8,22 @@ reads it; WhatsApp shows the name there, and so do we.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from whatsapp_mcp.jid import LID, USER, Jid
 from whatsapp_mcp.models.views import NamedPerson
-from whatsapp_mcp.store.database import StoreConnection
+from whatsapp_mcp.store.database import Row, StoreConnection
 from whatsapp_mcp.store.read.annotations import known_as
+from whatsapp_mcp.store.read.stored import LIST_LIMIT
 from whatsapp_mcp.store.rows import stored_jid
 
 CARDS: Final = 20
 """People that are named of the cards of one message."""
+MENTIONS: Final = 100
+"""People that are named of those whom one message mentions, beside those whose addresses stand in its text."""
+ON_A_PAGE: Final = 5_000
+"""The same of all messages of a page; more are not in any result, and looking them up would take seconds."""
 _AT_ONCE: Final = 500
 """Addresses looked up in one query."""
 _NAME_LENGTH: Final = 60
@@ -27,13 +32,49 @@ _ACCOUNT: Final = re.compile(r"waid=([0-9]{5,20})(?![0-9])|(?<![0-9])([0-9]{5,20
 """How a card names the WhatsApp account that a number has: ``TEL;waid=4915112345678:+49 151 12345678``."""
 
 
+class Mentioned(NamedTuple):
+    """Whom a message mentions."""
+
+    people: tuple[Jid, ...] = ()
+    """Those who are to be named."""
+    addresses: Sequence[str] = ()
+    """Of all."""
+
+    @property
+    def more(self) -> int:
+        """How many are only counted."""
+        return len(self.addresses) - len(self.people)
+
+
+_NOBODY: Final = Mentioned()
+
+
+def mentions_on(rows: Iterable[Row], limit: int = ON_A_PAGE) -> list[Mentioned]:
+    """Whom each message of a page mentions; nobody where it is deleted."""
+    found: list[Mentioned] = []
+    for row in rows:
+        if not row["mentions"] or row["revoked_at"] is not None:  # as most
+            found.append(_NOBODY)
+            continue
+        addresses = row["mentions"].split(maxsplit=LIST_LIMIT)[:LIST_LIMIT]
+        named = addresses[:MENTIONS]
+        if len(addresses) > MENTIONS and "@" in row["text"]:
+            spoken = set(_MENTION.findall(row["text"]))
+            named += [address for address in addresses[MENTIONS:] if address.partition("@")[0] in spoken]
+        named = named[:limit]
+        limit -= len(named)
+        found.append(Mentioned(tuple(map(stored_jid, named)), addresses))
+    return found
+
+
 class NamedPeople:
     """Those whom the messages of a page name, looked up at once."""
 
     def __init__(self, connection: StoreConnection, wanted: Iterable[Jid]) -> None:
-        self._known = dict(_known(connection, dict.fromkeys(wanted)))
+        distinct = dict.fromkeys(wanted)
+        self._known = dict(_known(connection, distinct))
         sql = "SELECT value FROM meta WHERE key IN ('owner_number', 'owner_lid')"
-        self._own = {str(value) for (value,) in connection.execute(sql)} if self._known else set()
+        self._own = {str(value) for (value,) in connection.execute(sql)} if distinct else set()
 
     @property
     def by_address(self) -> dict[Jid, NamedPerson]:
@@ -48,8 +89,10 @@ class NamedPeople:
         """The same for a text of which nobody says whom it mentions, as a quoted one: those who are known here."""
         return self.spoken(text, [jid for jid in written_to(text) if jid in self._known])
 
-    def is_us(self, jid: Jid) -> bool:
-        return str(jid) in self._own or str(self.person(jid).jid) in self._own
+    def are_we(self, mentioned: Mentioned) -> bool:
+        """Whether we are among them."""
+        canonical = (str(self._known[jid].jid) for jid in mentioned.people if jid in self._known)
+        return not self._own.isdisjoint(mentioned.addresses) or not self._own.isdisjoint(canonical)
 
     def spoken(self, text: str, mentioned: Iterable[Jid]) -> str:
         """The text with the names of those whom it mentions, where their addresses stand in it."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import STATUS_BROADCAST, Jid
@@ -17,6 +17,7 @@ from whatsapp_mcp.store.identity import addresses_of, find_entity
 from whatsapp_mcp.store.read import recipients
 from whatsapp_mcp.store.read.acquaintance import chat_facts
 from whatsapp_mcp.store.read.annotations import known_as, receipts
+from whatsapp_mcp.store.read.one_state import OneState
 from whatsapp_mcp.store.read.readable import Judge, ReadableChats
 from whatsapp_mcp.store.read.restricted import (
     may_be_read,
@@ -43,6 +44,8 @@ from whatsapp_mcp.whereabouts import Whereabouts
 if TYPE_CHECKING:
     from whatsapp_mcp.models.events import EventKind, Events
 
+T = TypeVar("T")
+
 _NOT_STATUS: Final = f"IS DISTINCT FROM (SELECT entity FROM addresses WHERE jid = '{STATUS_BROADCAST}')"
 
 
@@ -62,7 +65,12 @@ class StoreReader:
         self._judge = judge
         self.is_at_hand = isinstance(where, Path)
         """Whether nothing is between, so that a few rows are there at once."""
-        self._connections = self._database.snapshots(ReadableChats(judge) if judge else None)
+        self._connections = OneState(self._database.snapshots(ReadableChats(judge) if judge else None))
+
+    def of_one_state(self, query: Callable[[StoreReader], T]) -> T:
+        """What ``query`` answers, everything that it asks of the same state of the store."""
+        with self._connections.snapshot():
+            return query(self)
 
     def restricted(self, judge: Judge) -> StoreReader:
         """A reader of the same store in which there are no other chats than those that ``judge`` lets through, with

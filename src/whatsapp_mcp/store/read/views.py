@@ -26,12 +26,12 @@ from whatsapp_mcp.store.read.annotations import (
     time_or_none,
 )
 from whatsapp_mcp.store.read.marks import answers, keeps, pins
-from whatsapp_mcp.store.read.named import NamedPeople, on_cards, written_to
+from whatsapp_mcp.store.read.named import Mentioned, NamedPeople, mentions_on, on_cards, written_to
 from whatsapp_mcp.store.read.names import Kind, name_source, title_of
 from whatsapp_mcp.store.read.notices import told
 from whatsapp_mcp.store.read.polls import options, votes
 from whatsapp_mcp.store.read.quotes import parts, quotes, without_unreadable
-from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, by_name, each, extras_of, mentions_of
+from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, by_name, each, extras_of
 from whatsapp_mcp.store.rows import STATUS, stored_jid
 
 _MESSAGES: Final = (
@@ -124,31 +124,43 @@ def messages_view(
     listed = options(connection, polls)
     for poll, names in listed.items():
         polls[poll]["options"] = names
-    attached: dict[str, Mapping[Key, Any]] = {
-        "reactions": reactions(connection, shown),
-        "votes": votes(connection, listed),
-        "labels": message_labels(connection, keys),
-        "answers": answers(connection, list(events)),
-        "pinned": pins(connection, shown),
-        "kept": keeps(connection, shown),
-        "parts": parts(connection, shown),
-    }
-    some_have = {field: found for field, found in attached.items() if found}
+    attached = _attached(connection, keys, shown, listed, list(events))
     answered = quotes(connection, rows, extras)
-    people = NamedPeople(connection, _named(rows, extras, answered.values()))
+    mentioned = mentions_on(rows)
+    people = NamedPeople(connection, _named(rows, extras, mentioned, answered.values()))
 
-    def message(numbered: tuple[Row, Key, dict[str, object]]) -> Message:
-        row, key, extra = numbered
-        beside = {field: found[key] for field, found in some_have.items() if key in found}
+    def message(numbered: tuple[Row, Key, dict[str, object], Mentioned]) -> Message:
+        row, key, extra, named = numbered
+        beside = {field: found[key] for field, found in attached.items() if key in found}
         if row["revoked_at"] is None and (quoted := answered.get(row["arrival"])) is not None:
             if "@" in quoted.text:
                 quoted = quoted.model_copy(update={"text": people.spoken_unasked(quoted.text)})
             beside["quoted"] = quoted
-        return _message(row, extra, beside, people)
+        return _message(row, extra, named, beside, people)
 
-    numbered = list(zip(rows, keys, extras, strict=True))
+    numbered = list(zip(rows, keys, extras, mentioned, strict=True))
     made = each(numbered, message, lambda row: _remains_of_message(row[0]))
     return told(connection, without_unreadable(connection, made))
+
+
+def _attached(
+    connection: StoreConnection,
+    keys: Sequence[Key],
+    shown: Sequence[Key],
+    polls: Mapping[Key, Sequence[str]],
+    events: Sequence[Key],
+) -> dict[str, Mapping[Key, Any]]:
+    """What people attached to the messages of a page: the fields that some of them have, by message."""
+    fields: dict[str, Mapping[Key, Any]] = {
+        "reactions": reactions(connection, shown),
+        "votes": votes(connection, polls),
+        "labels": message_labels(connection, keys),
+        "answers": answers(connection, events),
+        "pinned": pins(connection, shown),
+        "kept": keeps(connection, shown),
+        "parts": parts(connection, shown),
+    }
+    return {field: found for field, found in fields.items() if found}
 
 
 def _of_kind(
@@ -163,14 +175,18 @@ def _of_kind(
 
 
 def _named(
-    rows: Sequence[Row], extras: Sequence[dict[str, object]], answered: Iterable[QuotedMessage]
+    rows: Sequence[Row],
+    extras: Sequence[dict[str, object]],
+    mentioned: Iterable[Mentioned],
+    answered: Iterable[QuotedMessage],
 ) -> Iterator[Jid]:
     """All who are named in messages."""
     for quoted in answered:
         yield from written_to(quoted.text)
+    for one in mentioned:
+        yield from one.people
     for row, extra in zip(rows, extras, strict=True):
         if row["revoked_at"] is None:
-            yield from mentions_of(row["mentions"])
             yield from written_to(row["reply_to_text"])
             yield from on_cards(extra)
 
@@ -203,11 +219,13 @@ def _muted_until(milliseconds: int) -> datetime | None:
     return FOR_EVER if milliseconds < 0 or milliseconds >= _FOR_EVER else from_ms(milliseconds)
 
 
-def _message(row: Row, extra: dict[str, object], attached: dict[str, Any], people: NamedPeople) -> Message:
+def _message(
+    row: Row, extra: dict[str, object], mentioned: Mentioned, attached: dict[str, Any], people: NamedPeople
+) -> Message:
     chat, sender = stored_jid(row["chat_jid"]), stored_jid(row["sender_jid"])
     created, updated = row["created_at"], row["updated_at"]
     created_at = from_ms(created)
-    shown: dict[str, Any] = {} if row["revoked_at"] is not None else _shown(row, extra, people)
+    shown: dict[str, Any] = {} if row["revoked_at"] is not None else _shown(row, extra, mentioned, people)
     return Message(
         id=row["id"],
         chat=chat,
@@ -245,16 +263,16 @@ def _message_kind(stored: str) -> MessageKind:
 _AS_STORED: Final = ("media_mimetype", "file_name", "file_length", "file_sha256", "url", "seconds", "reply_to_id")
 
 
-def _shown(row: Row, extra: dict[str, object], people: NamedPeople) -> dict[str, Any]:
+def _shown(row: Row, extra: dict[str, object], mentioned: Mentioned, people: NamedPeople) -> dict[str, Any]:
     """What a revoked message does not show any more, as far as there is any."""
     shown: dict[str, Any] = {name: value for name in _AS_STORED if (value := row[name]) is not None}
-    mentioned = mentions_of(row["mentions"])
-    shown["text"] = people.spoken(row["text"], mentioned)
+    shown["text"] = people.spoken(row["text"], mentioned.people)
     if quoted := row["reply_to_text"]:
         shown["reply_to_text"] = people.spoken_unasked(quoted)
-    if mentioned:
-        shown["mentions"] = tuple(map(people.person, mentioned))
-        shown["mentions_us"] = any(map(people.is_us, mentioned))
+    if mentioned.addresses:
+        shown["mentions"] = tuple(map(people.person, mentioned.people))
+        shown["more_mentions"] = mentioned.more
+        shown["mentions_us"] = people.are_we(mentioned)
     if extra:
         shown["extra"] = extra
         shown["cards"] = tuple(map(people.person, on_cards(extra)))

@@ -93,7 +93,7 @@ def document_of(
         tags += (OWN, own_tag(chat))
     if has_media:
         tags.append(MEDIA)
-    if _LINK.search(text) or (extra and extra.get("link")):
+    if (("." in text or "/" in text) and _LINK.search(text)) or (extra and extra.get("link")):
         tags.append(LINK)
     return " ".join((_words(text, file_name, extra), *tags))
 

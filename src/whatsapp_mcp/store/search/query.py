@@ -1,12 +1,12 @@
 """What a person types into a search field, and the filters beside it, as phrases that must or must not occur.
 
-All words must occur, in any order; of ``one OR two`` (which binds closer) one must. ``"several words"`` must stand
-together, ``-word`` and ``-"several words"`` must not occur, ``word*`` finds what begins so. A word of three letters or
-more finds what begins so too, as people know it from WhatsApp's own search, unless it is frequent: then it is meant as
-it stands. When nothing is found, rare words of any length are tried as beginnings. Words are folded as the messages
-were, so that case, accents and the like do not matter, and whatever else the text holds is harmless. Filters are tags
-(``whatsapp_mcp.store.search.index``) where that is quicker. What an engine makes of the phrases, its ``expression``
-says.
+All words must occur, in any order, also with ``AND`` between them; of ``one OR two`` (which binds closer) one must.
+``"several words"`` must stand together, ``-word``, ``NOT word`` and ``-"several words"`` must not occur, ``word*``
+finds what begins so. A word of three letters or more finds what begins so too, as people know it from WhatsApp's own
+search, unless it is frequent: then it is meant as it stands. When nothing is found, rare words of any length are
+tried as beginnings. Words are folded as the messages were, so that case, accents and the like do not matter, and
+whatever else the text holds is harmless. Filters are tags (``whatsapp_mcp.store.search.index``) where that is
+quicker. What an engine makes of the phrases, its ``expression`` says.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Filters:
 
     Most filters are tags. Where an engine goes through the whole list of what has a tag, one that most messages have is
     slower than a look at each hit: ``frugal``, below, is without those. What is ours is no tag then unless it is rare
-    or nothing else is wanted, nor is plain text; ``conditions`` says the rest.
+    or nothing else is wanted, nor is the frequent kind; ``conditions`` says the rest.
     """
 
     chat: int | None = None
@@ -77,6 +77,8 @@ class Filters:
     authors: Collection[int] | None = None
     """Addresses."""
     kinds: Collection[str] | None = None
+    frequent_kind: str = "text"
+    """Of most messages in which words are looked for."""
     from_me: bool | None = None
     own_is_rare: bool = False
     """Few messages are ours."""
@@ -94,7 +96,7 @@ class Filters:
             groups.append((MEDIA,))
         if self.links_only:
             groups.append((LINK,))
-        if self.kinds is not None and (not frugal or "text" not in self.kinds or (alone and not groups)):
+        if self.kinds is not None and (not frugal or self.frequent_kind not in self.kinds or (alone and not groups)):
             groups.append([kind_tag(kind) for kind in self.kinds])
         if self.from_me and self.chat is None and (not frugal or self.own_is_rare or (alone and not groups)):
             groups.append((OWN,))
@@ -161,6 +163,10 @@ class Term:
 
 OR: Final = Term("OR")
 """What stands between two terms one of which must occur, in capitals; not folded, so it equals no term of a text."""
+_AND: Final = Term("AND")
+"""The same for two that must both occur, as all must."""
+_NOT: Final = Term("NOT")
+"""The same for what must not occur, between what must and that."""
 Choice = tuple[Term, ...]
 """Terms one of which must occur."""
 
@@ -179,7 +185,7 @@ class Query:
     def parse(cls, text: str) -> Query:
         wanted: list[Choice] = []
         unwanted: list[Term] = []
-        terms = [*map(_term, list(_TERM.finditer(text.translate(_QUOTES)))[:MAX_TERMS])]
+        terms = _without_signs([*map(_term, list(_TERM.finditer(text.translate(_QUOTES)))[:MAX_TERMS])])
         chooses = False
         for place, (negative, term) in enumerate(terms):
             if term is OR:
@@ -262,9 +268,26 @@ class Query:
         return Sought(tuple(wanted), tuple(unwanted))
 
 
+def _without_signs(terms: list[tuple[bool, Term]]) -> list[tuple[bool, Term]]:
+    """AND says nothing where it stands between two terms, NOT that the next one must not occur; elsewhere each is a
+    word like others."""
+    found: list[tuple[bool, Term]] = []
+    forbids = False
+    for place, (negative, term) in enumerate(terms):
+        between = 0 < place < len(terms) - 1
+        if between and term is _AND:
+            continue
+        if between and term is _NOT and _is_wanted(terms[place + 1]):
+            forbids = True
+            continue
+        found.append((negative or forbids, Term(fold(term.words)) if term in (_AND, _NOT) else term))
+        forbids = False
+    return found
+
+
 def _is_wanted(found: tuple[bool, Term]) -> bool:
     negative, term = found
-    return bool(term.words) and not negative and term is not OR
+    return bool(term.words) and not negative and term not in (OR, _AND, _NOT)
 
 
 def _term(found: re.Match[str]) -> tuple[bool, Term]:
@@ -273,8 +296,9 @@ def _term(found: re.Match[str]) -> tuple[bool, Term]:
         words, digits = fold(number), digits_of(number)
         return False, Term(words, digits if digits != words else None)
     word = found["word"]
-    if word == OR.words:
-        return False, OR
+    for sign in (OR, _AND, _NOT):
+        if word == sign.words:
+            return False, sign
     if word is None:
         return bool(found["minus"]), Term(fold(found["phrase"]), quoted=True)
     return word.startswith("-") and len(word) > 1, Term(fold(word), prefix=word.endswith("*"))

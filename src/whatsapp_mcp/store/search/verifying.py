@@ -25,11 +25,13 @@ _ANY_PLACE: Final = "SELECT place FROM messages WHERE arrival >= ? AND place > 0
 @dataclass(frozen=True, slots=True)
 class ComparedIndex:
     table: str
-    """Has a row for each message that is in the index."""
+    """Has a row for each message that is in it."""
     place: str
     """Its column with the message's place."""
     with_other_words: Callable[[StoreConnection, list[tuple[int, str]]], set[int]]
     """Those places of neighbouring messages (last one first; never none) for which the index holds another document."""
+    among: str = "TRUE"
+    """Which shown messages ``m`` are in it."""
 
 
 def index_fault(connection: StoreConnection, index: ComparedIndex) -> str | None:
@@ -41,7 +43,7 @@ def index_fault(connection: StoreConnection, index: ComparedIndex) -> str | None
     # A place belongs to one message, and is in the index once: how many of the one are in the other tells all.
     shown, present = connection.execute(
         f"SELECT count(*), count(indexed.{index.place}) FROM messages AS m LEFT JOIN {index.table} AS indexed"
-        f" ON indexed.{index.place} = m.place WHERE m.place > 0 AND m.revoked_at IS NULL"
+        f" ON indexed.{index.place} = m.place WHERE m.place > 0 AND m.revoked_at IS NULL AND {index.among}"
     ).fetchone()
     (entries,) = connection.execute(f"SELECT count(*) FROM {index.table}").fetchone()
     if present < shown:

@@ -39,6 +39,8 @@ class Chats:
     def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
         self._rows: dict[int, ChatRow] = {}
+        self._said: dict[int, set[str]] = {}
+        """Columns of chats about which something was said since this store was opened, other than by a history."""
         self._ahead: dict[int, Row | None] = {}
         """Rows as they were read at the beginning, where nobody has asked for them yet."""
         self.unread = Unread(connection)
@@ -143,17 +145,31 @@ class Chats:
     # -- what the phone says ------------------------------------------------------------------------------------------
 
     def changed(self, row: ChatRow, change: ChatChanged) -> None:
-        if change.name:
-            row.name = encodable(change.name)
-        if change.is_member is not None:
-            row.gone = int(not change.is_member)
-        if change.ephemeral_expiration is not None:
-            row.ephemeral_expiration = max(0, fitting(change.ephemeral_expiration))
-        if change.archived is not None:
-            row.archived = int(change.archived)
-        if change.pinned is not None:
-            row.pinned = int(change.pinned)
-        if change.muted_until is not None:
-            row.muted_until = fitting(change.muted_until)
+        """A history is stored when there is time for it: what happened since counts."""
+        told = _told(change)
+        said = self._said.setdefault(row.entity, set())
+        if not change.from_history:
+            said.update(told)
+        for column, value in told.items():
+            if not change.from_history or column not in said:
+                setattr(row, column, value)
         if change.unread_count is not None:
             self.unread.count(row, max(0, fitting(change.unread_count)), change.counted_until)
+
+
+def _told(change: ChatChanged) -> dict[str, int | str]:
+    """Columns and what they shall be."""
+    told: dict[str, int | str] = {}
+    if change.name:
+        told["name"] = encodable(change.name)
+    if change.is_member is not None:
+        told["gone"] = int(not change.is_member)
+    if change.ephemeral_expiration is not None:
+        told["ephemeral_expiration"] = max(0, fitting(change.ephemeral_expiration))
+    if change.archived is not None:
+        told["archived"] = int(change.archived)
+    if change.pinned is not None:
+        told["pinned"] = int(change.pinned)
+    if change.muted_until is not None:
+        told["muted_until"] = fitting(change.muted_until)
+    return told

@@ -80,7 +80,8 @@ class Identities:
 
     def knows(self, lid: Jid, number: Jid) -> bool:
         """Whether that was learned a while ago; False: perhaps."""
-        return self._paired.get(lid.bare) == number.bare
+        known, number = self._paired.get(lid.bare), number.bare
+        return known is number or known == number  # a history names one object again and again
 
     def learn(self, lid: Jid, number: Jid) -> Union | None:
         """Record that both belong to one person.

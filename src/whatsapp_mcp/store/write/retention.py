@@ -9,7 +9,7 @@ limit: the message is older still and would not be stored any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -17,6 +17,7 @@ from typing import Final
 from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.models.downloaded import DownloadedFile
 from whatsapp_mcp.store.database import StoreConnection
+from whatsapp_mcp.store.engine.choice import inquiry
 from whatsapp_mcp.store.rows import clamp, place_floor, stored_jid
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
@@ -82,6 +83,18 @@ _NEXT: Final = (
     f" LIMIT 1 OFFSET {LOOKED_AT}"
 )
 
+_HASHES: Final = "SELECT arrival, file_sha256 FROM media WHERE arrival IN ({marks})"
+_JIDS: Final = "SELECT entity, jid FROM addresses WHERE entity IN ({marks}) ORDER BY id"
+_SAID: Final = (
+    "DELETE FROM {table} WHERE (chat, message_id) IN (VALUES {wanted})"
+    # What is said of several messages of one id goes with the last of them.
+    " AND NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.chat = {table}.chat AND m.id = {table}.message_id)"
+)
+
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))
+
 
 class Retention:
     """``prune`` again and again; ``forget`` after a transaction was rolled back."""
@@ -95,6 +108,7 @@ class Retention:
         policy: RetentionPolicy,
     ) -> None:
         self._connection = connection
+        self._inquiry = inquiry(connection)
         self._chats = chats
         self._index = index
         self._derivation = derivation
@@ -159,29 +173,33 @@ class Retention:
     def _remove(self, found: Sequence[Held], now: int) -> None:
         for row in found:
             self._index.remove(row.place, row.document)
-        files = [file for row in found if row.mimetype is not None for file in self._files(row, row.mimetype)]
-        if files:
+        if files := [*self._files(found)]:
             self._policy.remove_files(files)
-        arrivals = [(row.arrival,) for row in found]
-        self._connection.executemany("DELETE FROM media WHERE arrival = ?", arrivals)
-        self._connection.executemany("DELETE FROM messages WHERE arrival = ?", arrivals)
+        arrivals = [row.arrival for row in found]
+        for table in ("media", "messages"):
+            self._connection.execute(f"DELETE FROM {table} WHERE arrival IN ({_marks(arrivals)})", arrivals)
+        ids = {(row.chat, row.id) for row in found}
+        said = _SAID.format(table="{table}", wanted=", ".join(["(?, ?)"] * len(ids)))
+        values = [value for one in ids for value in one]
         for table in _IS_OLD:
-            self._connection.executemany(
-                f"DELETE FROM {table} WHERE chat = ?1 AND message_id = ?2"
-                # What is said of several messages of one id goes with the last of them.
-                " AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.chat = ?1 AND id = ?2)",
-                [(row.chat, row.id) for row in found],
-            )
+            self._connection.execute(said.format(table=table), values)
+        if self._inquiry is not None:
+            self._chats.read_ahead(self._inquiry, {row.chat for row in found})
         for chat, of_chat in groupby(found, key=lambda row: row.chat):
             self._count_out(chat, [row for row in of_chat if not row.is_hidden], now)
 
-    def _files(self, row: Held, mimetype: str) -> Iterator[DownloadedFile]:
-        """All that the file of a message may be kept as."""
-        (sha256,) = self._connection.execute(
-            "SELECT file_sha256 FROM media WHERE arrival = ?", (row.arrival,)
-        ).fetchone()
-        for (jid,) in self._connection.execute("SELECT jid FROM addresses WHERE entity = ?", (row.chat,)):
-            yield DownloadedFile(stored_jid(jid), row.id, mimetype, row.file_name, sha256)
+    def _files(self, found: Sequence[Held]) -> Iterator[DownloadedFile]:
+        """All that the files of messages may be kept as."""
+        kept = [row for row in found if row.mimetype is not None]
+        if not kept:
+            return
+        arrivals, chats = [row.arrival for row in kept], sorted({row.chat for row in kept})
+        hashes = dict(self._connection.execute(_HASHES.format(marks=_marks(arrivals)), arrivals).fetchall())
+        jids = self._connection.execute(_JIDS.format(marks=_marks(chats)), chats).fetchall()
+        for row in kept:
+            for chat, jid in jids:
+                if chat == row.chat and row.mimetype is not None:
+                    yield DownloadedFile(stored_jid(jid), row.id, row.mimetype, row.file_name, hashes[row.arrival])
 
     def _count_out(self, chat: int, shown: Sequence[Held], now: int) -> None:
         row = self._chats.get(chat, now)

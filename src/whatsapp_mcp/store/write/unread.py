@@ -7,6 +7,7 @@ lies behind it only where its second does; it is unread when the phone counts it
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 from whatsapp_mcp.models.content import MessageKind
@@ -36,6 +37,9 @@ _NEWEST_OF_HISTORY: Final = (
     " ORDER BY place DESC LIMIT 1"
 )
 
+_AT_ONCE: Final = 5000
+"""Places in one statement."""
+
 
 class Unread:
     """The rows of ``unread``, and their number in the rows of ``chats``."""
@@ -54,10 +58,10 @@ class Unread:
 
     def remove(self, row: ChatRow, *places: int) -> None:
         """These messages are gone, hidden or read; whether or not they were unread."""
-        for place in places if row.unread else ():
-            row.unread -= self._connection.execute(
-                "DELETE FROM unread WHERE arrival = ?", (place & ARRIVAL_MASK,)
-            ).rowcount
+        arrivals = iter(place & ARRIVAL_MASK for place in places)
+        while row.unread and (some := [*islice(arrivals, _AT_ONCE)]):
+            gone = f"DELETE FROM unread WHERE arrival IN ({', '.join('?' * len(some))})"
+            row.unread -= self._connection.execute(gone, some).rowcount
 
     def has(self, place: int) -> bool:
         sql = "SELECT 1 FROM unread WHERE arrival = ?"

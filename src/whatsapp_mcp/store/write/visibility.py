@@ -74,9 +74,10 @@ class Visibility:
                 media += held.has_media
                 sent += held.from_me
             places += [held.place for held in found]
-            self._connection.executemany(
-                "UPDATE messages SET place = -place, updated_at = ? WHERE arrival = ?",
-                [(now, held.arrival) for held in found],
+            arrivals = ", ".join("?" * len(found))
+            self._connection.execute(
+                f"UPDATE messages SET place = -place, updated_at = ? WHERE arrival IN ({arrivals})",
+                (now, *(held.arrival for held in found)),
             )
             self._index.flush()
         if places:

@@ -45,6 +45,10 @@ def _short(quoted: Content | None) -> str:
     return text if len(text) <= QUOTE_LIMIT else f"{text[:QUOTE_LIMIT]}…"
 
 
+_OFTEN: Final = 5
+"""Times that a message was passed on, from which WhatsApp says "forwarded many times"."""
+
+
 def _origin(info: ContextInfo) -> dict[str, object]:
     """Where a message comes from that somebody did not simply type: an ad, a channel, a link with a campaign."""
     ad, reply = info.externalAdReply, info.quotedAd
@@ -73,6 +77,7 @@ def _origin(info: ContextInfo) -> dict[str, object]:
         from_bot=info.forwardedAiBotMessageInfo.botName,
         mentioned_groups=[one.groupSubject for one in info.groupMentions if one.groupSubject],
         mentions_all=info.nonJIDMentions > 0,
+        forwarded_often=info.forwardingScore >= _OFTEN,
         action=known(title=info.actionLink.buttonTitle, link=info.actionLink.URL),
         selected_text=info.partiallySelectedContent.text,
         spoiler=info.isSpoiler,

@@ -47,6 +47,8 @@ def read_content(message: Message) -> Content | None:
     if content is None:
         return None
     facts = beside(layers)
+    if not facts and not view_once:
+        return content
     return replace(content, view_once=content.view_once or view_once, extra=content.extra | facts)
 
 
@@ -57,15 +59,16 @@ def _layers(message: Message) -> tuple[list[Message], bool]:
     """
     layers, view_once = [message], False
     for _ in range(_MAX_WRAPPERS):
+        says_something = False
         for field, value in layers[-1].ListFields():
-            if field.message_type is None:
-                continue
-            if field.message_type.name == _WRAPPER or field.name == "deviceSentMessage":
+            says_something = says_something or field.name not in BESIDE
+            kind = field.message_type
+            if kind is not None and (kind.name == _WRAPPER or field.name == "deviceSentMessage"):
                 view_once = view_once or field.name.startswith("viewOnce")
                 layers.append(value.message)
                 break
         else:
-            inner = _newer_wrapper(layers[-1])
+            inner = None if says_something else _newer_wrapper(layers[-1])
             if inner is None:
                 break
             layers.append(inner)
@@ -73,9 +76,7 @@ def _layers(message: Message) -> tuple[list[Message], bool]:
 
 
 def _newer_wrapper(message: Message) -> Message | None:
-    """What is inside of a wrapper that the protobuf classes do not know, if the message is nothing but that."""
-    if any(field.name not in BESIDE for field, _ in message.ListFields()):
-        return None
+    """What is inside of a wrapper that the protobuf classes do not know, in a message that is nothing but that."""
     for data in unknown_contents(message):
         try:
             inner = parse(e2e.FutureProofMessage, data).message

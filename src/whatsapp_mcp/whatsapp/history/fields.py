@@ -49,6 +49,10 @@ MESSAGE_READ: Final = frozenset(
     }
 )
 """Fields of WebMessageInfo."""
+MESSAGE_ITSELF: Final = frozenset(
+    {"key", "message", "messageTimestamp", "status", "participant", "pushName", "messageSecret"}
+)
+"""Those of them that say nothing beside the message; most have no others."""
 MESSAGE_NOT_READ: Final[Mapping[str, str]] = {
     "messageC2STimestamp": _OF_THE_SERVER,
     "ignore": _OF_THE_PHONE,

@@ -17,6 +17,7 @@ from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
 from whatsapp_mcp.whatsapp.content.lines import known, money
 from whatsapp_mcp.whatsapp.history.facts import facts_about
+from whatsapp_mcp.whatsapp.history.fields import MESSAGE_ITSELF, MESSAGE_READ
 from whatsapp_mcp.whatsapp.history.stubs import rows_of_stub
 from whatsapp_mcp.whatsapp.message_keys import author_of
 from whatsapp_mcp.whatsapp.sealed import comment_on, secret_of
@@ -39,6 +40,12 @@ _STATUS: Final = {
 }
 """WebMessageInfo.Status."""
 _SECRET_SIZE: Final = 32
+_BESIDE: Final = MESSAGE_READ - MESSAGE_ITSELF
+"""Fields that say something beside the message."""
+_WITH_EDITS: Final = ("protocolMessage", "editedMessage", "ephemeralMessage", "deviceSentMessage")
+"""In which an edit comes."""
+_EDITABLE_MS: Final = 24 * 60 * 60 * 1000
+"""WhatsApp lets messages be edited for a quarter of an hour; what is later than this is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,8 @@ class Place:
     """The other form of its address."""
     own: tuple[Jid, ...]
     """Our own addresses, the number first."""
+    ids: frozenset[str] = frozenset()
+    """Of all the messages that are told of it together."""
 
 
 def readable(info: WebMessageInfo, place: Place) -> list[Change]:
@@ -60,11 +69,11 @@ def readable(info: WebMessageInfo, place: Place) -> list[Change]:
         changes = list(changes_of_message(info, place))
     except Exception:
         logger.exception("a message of a history could not be read; its place says so")
-        return _row(info, place, Content.unreadable("this server does not understand it"))
+        return _unreadable(info, place, "this server does not understand it")
     if not cut:
         return changes
     if all(isinstance(one, PlaceholderRedeemed) for one in changes):
-        return _row(info, place, Content.unreadable("it is nested too deep"))
+        return _unreadable(info, place, "it is nested too deep")
     return [_noting(cut, one) if isinstance(one, MessageReceived) else one for one in changes]
 
 
@@ -78,18 +87,28 @@ def changes_of_message(info: WebMessageInfo, place: Place) -> Iterator[Change]:
     author = _author(info, place)
     if author is None or not info.key.ID:
         return
+    edited_at = _put_edit_in_place(info, place)
     carrier = _carrier(info, author, place)
     about_another = _about_another(info, carrier, place)
     yield from about_another or ()
     _take_secret(info)
-    content = _content(info)  # also beside what is said about another message there may be some
+    content = read_content(info.message)  # also beside what is said about another message there may be some
+    if edited_at is None and _BESIDE.isdisjoint([field.name for field, _ in info.ListFields()]):
+        if content is not None:
+            yield _row(info, carrier, content)
+        elif about_another is not None or info.message.ListFields():
+            yield _redemption(carrier)
+        return
+    content = _with_beside(info, content)
     if content is None and about_another is not None:
         yield _redemption(carrier)
         return
     deleted = rows_of_stub(info, carrier, shown=content is not None)
     if content is not None:
         yield from _starred(info, author, place)
-        yield from _row(info, place, content)
+        yield _row(info, carrier, content)
+        if edited_at is not None:
+            yield MessageEdited(place.chat, carrier.id, author, content, edited_at, chat_alt=place.alt)
     elif deleted and info.starred:
         yield from _starred(info, author, place)
     elif not deleted and info.message.ListFields():  # it could be read, and is no message: nothing waits for it
@@ -97,6 +116,29 @@ def changes_of_message(info: WebMessageInfo, place: Place) -> Iterator[Change]:
     yield from deleted
     if content is not None or deleted:
         yield from facts_about(info, carrier, place.own)
+
+
+def _put_edit_in_place(info: WebMessageInfo, place: Place) -> int | None:
+    """Make of an edit, which is all that a phone keeps of a message that was edited, that message. None where it is no
+    edit, or the message is told as well.
+
+    Returns:
+        When it was edited, milliseconds.
+    """
+    if not any(map(info.message.HasField, _WITH_EDITS)):  # as most
+        return None
+    inner, _ = unwrap(info.message)
+    edit = inner.protocolMessage
+    target = edit.key.ID
+    if edit.type != e2e.ProtocolMessage.Type.MESSAGE_EDIT or not target or not inner.HasField("protocolMessage"):
+        return None
+    if (target in place.ids and target != info.key.ID) or read_content(edit.editedMessage) is None:
+        return None
+    written, edited_at = info.messageTimestamp * 1000, edit.timestampMS
+    new = edit.editedMessage.SerializeToString()
+    info.key.ID = target
+    info.message.ParseFromString(new)
+    return edited_at if written <= edited_at < written + _EDITABLE_MS else written
 
 
 def _redemption(carrier: Carrier) -> PlaceholderRedeemed:
@@ -166,43 +208,42 @@ def _starred(info: WebMessageInfo, author: Jid, place: Place) -> Iterator[Change
         )
 
 
-def _row(info: WebMessageInfo, place: Place, content: Content) -> list[Change]:
+def _unreadable(info: WebMessageInfo, place: Place, why: str) -> list[Change]:
     author = _author(info, place)
-    if author is None:
-        return []
+    return [] if author is None else [_row(info, _carrier(info, author, place), Content.unreadable(why))]
+
+
+def _row(info: WebMessageInfo, carrier: Carrier, content: Content) -> MessageReceived:
     is_readable = content.kind is not MessageKind.UNDECRYPTABLE
-    return [
-        MessageReceived(
-            id=message_id(info.key.ID),
-            chat=place.chat,
-            sender=author,
-            timestamp=info.messageTimestamp * 1000,
-            content=content,
-            from_me=info.key.fromMe,
-            chat_alt=place.alt,
-            push_name=(info.pushName or None) if is_readable else None,
-            raw=info.message.SerializeToString() if is_readable else b"",
-            status=_status(info, place),
-            from_history=True,
-        )
-    ]
+    return MessageReceived(
+        id=carrier.id,
+        chat=carrier.chat,
+        sender=carrier.sender,
+        timestamp=carrier.timestamp,
+        content=content,
+        from_me=carrier.from_me,
+        chat_alt=carrier.chat_alt,
+        push_name=(info.pushName or None) if is_readable else None,
+        raw=info.message.SerializeToString() if is_readable else b"",
+        status=_status(info, carrier.chat),
+        from_history=True,
+    )
 
 
-def _status(info: WebMessageInfo, place: Place) -> DeliveryStatus | None:
+def _status(info: WebMessageInfo, chat: Jid) -> DeliveryStatus | None:
     """How far a message of ours got; None: not told. In a group it says who got it only when everybody read it, or with
     the receipts."""
     if not info.key.fromMe or not info.HasField("status"):
         return None
     status = _STATUS.get(info.status)
     everybody = status in (DeliveryStatus.READ, DeliveryStatus.PLAYED, DeliveryStatus.FAILED, DeliveryStatus.PENDING)
-    return status if place.chat.is_person or info.userReceipt or everybody else None
+    return status if chat.is_person or info.userReceipt or everybody else None
 
 
 # -- what it says ------------------------------------------------------------------------------------------------------
 
 
-def _content(info: WebMessageInfo) -> Content | None:
-    content = read_content(info.message)
+def _with_beside(info: WebMessageInfo, content: Content | None) -> Content | None:
     if content is None:
         content = _hidden_from_the_phone(info)
     if content is None:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def changes_from_history(payload: bytes, own: Jid | None = None, own_lid: Jid | None = None) -> list[Change]:
-    """The changes that one history sync event means.
+def changes_from_history(payload: bytes, own: Jid | None = None, own_lid: Jid | None = None) -> Iterator[Change]:
+    """The changes that one history sync event means, each made when it is asked for: there may be many thousands.
 
     Args:
         payload: serialized ``Neonize_pb2.HistorySync``.
@@ -35,7 +35,7 @@ def changes_from_history(payload: bytes, own: Jid | None = None, own_lid: Jid | 
         own_lid: our LID, where it is known.
     """
     data: HistorySync = parse(neonize_pb2.HistorySync, payload, apart=web.WebMessageInfo).Data
-    return list(_changes(data, tuple(one for one in (own, own_lid) if one is not None)))
+    return _changes(data, tuple(one for one in (own, own_lid) if one is not None))
 
 
 def ids_in_history(payload: bytes) -> set[str]:
@@ -64,9 +64,9 @@ def _changes(data: HistorySync, own: tuple[Jid, ...]) -> Iterator[Change]:
         if chat is None:
             continue
         try:
-            yield from list(_conversation(conversation, chat, own))
+            yield from _conversation(conversation, chat, own)
         except Exception:
-            logger.exception("a chat of a history could not be read; the others are")
+            logger.exception("a chat of a history could not be read to its end; the others are")
     for info in reversed(data.statusV3Messages):
         yield from readable(info, Place(STATUS_BROADCAST, None, own))
     for call in data.callLogRecords:
@@ -93,7 +93,7 @@ def _conversation(conversation: Conversation, chat: Jid, own: tuple[Jid, ...]) -
     if name and chat.is_person:
         # What is only displayed may be the name that the person chose.
         yield ContactSeen(chat, full_name=conversation.name or None, push_name=None if conversation.name else name)
-    place = Place(chat, alt, own)
+    place = Place(chat, alt, own, frozenset(entry.message.key.ID for entry in conversation.messages))
     for entry in reversed(conversation.messages):
         yield from readable(entry.message, place)
     yield ChatChanged(
@@ -106,6 +106,7 @@ def _conversation(conversation: Conversation, chat: Jid, own: tuple[Jid, ...]) -
         archived=conversation.archived if conversation.HasField("archived") else None,
         pinned=conversation.pinned > 0 if conversation.HasField("pinned") else None,
         muted_until=_mute_end(conversation.muteEndTime) if conversation.HasField("muteEndTime") else None,
+        from_history=True,
     )
 
     if conversation.markedAsUnread:

@@ -117,7 +117,6 @@ class PostgresConnection:
         raw: BoundedConnection[PostgresRow] = BoundedConnection.connect(
             **cast("dict[str, Any]", _ALIVE | parameters),
             autocommit=True,
-            client_encoding="utf8",
             cursor_factory=psycopg.RawCursor,
             row_factory=_rows,
         )

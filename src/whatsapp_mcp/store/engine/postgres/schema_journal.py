@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -15,7 +15,7 @@ import psycopg
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import WhatsAppMcpError
-from whatsapp_mcp.store.database import StoreConnection
+from whatsapp_mcp.store.database import Cursor
 from whatsapp_mcp.store.engine.postgres.connection import PostgresConnection
 from whatsapp_mcp.store.engine.postgres.errors import database_errors, explained
 from whatsapp_mcp.store.engine.postgres.tables import migrate
@@ -27,10 +27,10 @@ logger = logging.getLogger(__name__)
 KEPT: Final = 2_000
 """Entries that stay though the store has them, the newest."""
 _APPEND: Final = "INSERT INTO journal (code, payload, written_at) VALUES (?, ?, ?) RETURNING number"
-_ALL: Final = "SELECT code, payload FROM journal ORDER BY number"
-_PENDING: Final = "SELECT code, payload FROM journal WHERE stored = 0 ORDER BY number"
-_NUMBERS: Final = "SELECT number FROM journal WHERE stored = 0 ORDER BY number"
-_STORED: Final = "UPDATE journal SET stored = 1 WHERE stored = 0 AND number <= ?"
+_ALL: Final = "SELECT number FROM journal ORDER BY stored DESC, number"
+_ONE: Final = "SELECT code, payload FROM journal WHERE number = ?"
+_WAITING: Final = "SELECT number, code FROM journal WHERE stored = 0 ORDER BY number"
+_STORED: Final = "UPDATE journal SET stored = 1 WHERE number = ANY(?)"
 _FORGET: Final = "DELETE FROM journal WHERE stored = 1 AND number <= ?"
 
 
@@ -45,8 +45,8 @@ class PostgresJournal:
         self._complained = False
         self._forgotten = 0
         """Up to this number, entries were removed."""
-        self._waiting: deque[int] = deque()
-        """Numbers of those that are not stored."""
+        self._waiting: dict[int, int] = {}
+        """Codes of those that are not stored, by their numbers."""
         self.last_written: int | None = None
         try:
             with database_errors(where):
@@ -59,75 +59,82 @@ class PostgresJournal:
         try:
             migrate(connection, self._where)
             (self.last_written,) = connection.execute("SELECT max(written_at) FROM journal").fetchone()
-            self._waiting.extend(number for (number,) in connection.execute(_NUMBERS))
+            self._waiting.update(connection.execute(_WAITING))
         except BaseException:
             connection.close()
             raise
         self._connection = connection
 
-    def append(self, code: int, payload: bytes) -> bool:
-        """Note an event; False when that was not possible. Never raises."""
+    def append(self, code: int, payload: bytes) -> int | None:
         with self._lock:
             if self._connection is None:
-                return False
+                return None
             try:
-                number = self._appended(self._connection, (code, payload, now_ms()))
+                number = int(self._asked(self._connection, _APPEND, (code, payload, now_ms())).fetchone()[0])
             except psycopg.Error as error:
                 self._complain(explained(self._where, error))
-                return False
-            self._waiting.append(number)
-            return True
+                return None
+            self._waiting[number] = code
+            return number
 
     @staticmethod
-    def _appended(connection: PostgresConnection, entry: tuple[int, bytes, int]) -> int:
+    def _asked(connection: PostgresConnection, sql: str, values: Sequence[object]) -> Cursor:
         """Once more on a new connection, where the database ended the one before: to store an event twice does no
         harm."""
         try:
-            return int(connection.execute(_APPEND, entry).fetchone()[0])
+            return connection.execute(sql, values)
         except psycopg.OperationalError:
             if not connection.is_broken:
                 raise
         connection.reconnect()
-        return int(connection.execute(_APPEND, entry).fetchone()[0])
+        return connection.execute(sql, values)
 
-    def stored(self, count: int) -> None:
-        """The next ``count`` entries are in the store now."""
+    def waiting(self) -> list[tuple[int, int]]:
         with self._lock:
-            last = 0
-            for _ in range(min(count, len(self._waiting))):
-                last = self._waiting.popleft()
-            if self._connection is None or not last:
+            return [*self._waiting.items()]
+
+    def waits(self, number: int) -> bool:
+        with self._lock:
+            return number in self._waiting
+
+    def read(self, number: int) -> bytes | None:
+        entry = self._entry(number) if self.waits(number) else None
+        return entry and entry.payload
+
+    def stored(self, numbers: Iterable[int]) -> None:
+        with self._lock:
+            done = [number for number in numbers if self._waiting.pop(number, None) is not None]
+            if self._connection is None or not done:
                 return
             try:
-                if self._connection.is_broken:
-                    self._connection.reconnect()
-                self._note_stored(self._connection, last)
+                self._asked(self._connection, _STORED, (done,))
+                if max(done) - self._forgotten > 2 * KEPT:
+                    self._forgotten = max(done) - KEPT
+                    self._connection.execute(_FORGET, (self._forgotten,))
             except psycopg.Error as error:  # they are stored once more by the next process
                 self._complain(explained(self._where, error))
 
-    def _note_stored(self, connection: StoreConnection, last: int) -> None:
-        connection.execute(_STORED, (last,))
-        if last - self._forgotten > 2 * KEPT:
-            self._forgotten = last - KEPT
-            connection.execute(_FORGET, (self._forgotten,))
-
-    def pending(self) -> list[JournalEntry]:
-        """What is not in the store, oldest first."""
-        return self._read(_PENDING)
-
-    def recent(self) -> list[JournalEntry]:
-        """Everything that is still here, stored or not, oldest first."""
-        return self._read(_ALL)
-
-    def _read(self, sql: str) -> list[JournalEntry]:
+    def recent(self) -> Iterator[JournalEntry]:
         with self._lock:
-            if self._connection is None:
-                return []
             try:
-                return [JournalEntry(*row) for row in self._connection.execute(sql)]
+                numbers = self._connection.execute(_ALL).fetchall() if self._connection is not None else []
             except psycopg.Error as error:
                 self._complain(explained(self._where, error))
-                return []
+                return
+        for (number,) in numbers:
+            if (entry := self._entry(number)) is not None:
+                yield entry
+
+    def _entry(self, number: int) -> JournalEntry | None:
+        with self._lock:
+            if self._connection is None:
+                return None
+            try:
+                row = self._asked(self._connection, _ONE, (number,)).fetchone()
+            except psycopg.Error as error:
+                self._complain(explained(self._where, error))
+                return None
+            return row and JournalEntry(*row)
 
     def clear(self) -> None:
         """Forget everything: it belongs to another account."""

@@ -111,9 +111,9 @@ _INDEXES: Final = (
 )
 TABLE_NAMES: Final = tuple(table.partition(" ")[0] for table in _TABLES)
 """Without that of the search index."""
-FIRST: Final = MIGRATIONS
+FIRST: Final = MIGRATIONS[:-1]
 """What the tables above have in them."""
-LATER: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+LATER: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({"partial_search": ()})
 """The statements of each migration after ``FIRST``."""
 _COUNTED: Final = (("entities", "id"), ("addresses", "id"), ("sealed", "number"))
 """Columns whose numbers PostgreSQL gives."""

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.store.database import Readable, Restriction
 from whatsapp_mcp.store.engine.sqlite.connection import SqliteConnection
+from whatsapp_mcp.store.engine.sqlite.fts_table import MESSAGE_SEARCH
+from whatsapp_mcp.store.engine.sqlite.partial import PARTIAL
 from whatsapp_mcp.store.engine.sqlite.snapshots import ReadConnections
 from whatsapp_mcp.store.rows import ARRIVAL_MASK
 
@@ -40,9 +42,12 @@ _VIEWS: Final = (
     ),
     f"CREATE TEMP VIEW unread AS SELECT * FROM main.unread WHERE +chat IN {_READABLE}",
     f"CREATE TEMP VIEW events AS SELECT * FROM main.events WHERE +chat IN {_READABLE}",
-    "CREATE TEMP VIEW message_search AS SELECT s.rowid AS rowid, s.message_search AS message_search"
-    " FROM main.message_search AS s CROSS JOIN main.messages AS of_hit"
-    f" ON of_hit.arrival = s.rowid & {ARRIVAL_MASK} AND +of_hit.chat IN {_READABLE}",
+    *(
+        f"CREATE TEMP VIEW {table.name} AS SELECT s.rowid AS rowid, s.{table.name} AS {table.name}"
+        f" FROM main.{table.name} AS s CROSS JOIN main.messages AS of_hit"
+        f" ON of_hit.arrival = s.rowid & {ARRIVAL_MASK} AND +of_hit.chat IN {_READABLE}"
+        for table in (MESSAGE_SEARCH, *(partial.table for partial in PARTIAL))
+    ),
 )
 _BY_INDEX: Final = re.compile(r"(?<!main\.)\bmessages(?P<alias>(?: AS \w+)?) INDEXED BY (?P<index>\w+)")
 

@@ -20,13 +20,14 @@ from sqlite_utils.migrations import Migrations
 
 from whatsapp_mcp.store.engine.sqlite.connection import SqliteConnection
 from whatsapp_mcp.store.engine.sqlite.files import store_errors
-from whatsapp_mcp.store.engine.sqlite.search import SEARCH_TABLE
-from whatsapp_mcp.store.engine.sqlite.stored_version import schema_version
+from whatsapp_mcp.store.engine.sqlite.fts_table import MESSAGE_SEARCH
+from whatsapp_mcp.store.engine.sqlite.partial import PARTIAL_TABLES
+from whatsapp_mcp.store.engine.sqlite.stored_version import MIGRATION_SET, schema_version
 from whatsapp_mcp.store.rows import ARRIVAL_BITS, ARRIVAL_MASK
 from whatsapp_mcp.store.search.folding import ASCII_SYMBOLS
 from whatsapp_mcp.store.version import MIGRATIONS, SCHEMA_VERSION, newer_store
 
-migrations: Final = Migrations("whatsapp_mcp")
+migrations: Final = Migrations(MIGRATION_SET)
 
 _FIRST_TABLES: Final = f"""
 CREATE TABLE meta (
@@ -232,7 +233,7 @@ PRAGMA user_version = 2;
 _SEARCH_TAGS_AND_SENDS: Final = f"""
 DROP TABLE message_search;
 -- One column: to look only at some columns makes FTS5 nearly twice as slow.
-{SEARCH_TABLE};  -- a later form of it needs a migration of its own, which replaces this one
+{MESSAGE_SEARCH.definition};  -- a later form of it needs a migration of its own, which replaces this one
 DELETE FROM meta WHERE key = 'fold_version';  -- now index_version; while there is none, the index is made anew
 -- Sends under a key that the caller chose: the same key sends nothing again.
 CREATE TABLE sends (
@@ -515,6 +516,12 @@ ALTER TABLE deferred_sends ADD COLUMN server INTEGER;
 PRAGMA user_version = 13;
 """
 
+_MADE_PARTIAL: Final = ";\n".join(PARTIAL_TABLES)
+_PARTIAL_SEARCH: Final = f"""
+{_MADE_PARTIAL};  -- a later form of them needs a migration of its own
+PRAGMA user_version = 14;
+"""
+
 
 @migrations()
 def first_tables(db: Database) -> None:
@@ -579,6 +586,11 @@ def scheduled_sends(db: Database) -> None:
 @migrations()
 def prepared_sends(db: Database) -> None:
     _run(db, _PREPARED_SENDS)
+
+
+@migrations()
+def partial_search(db: Database) -> None:
+    _run(db, _PARTIAL_SEARCH)
 
 
 def _run(db: Database, script: str) -> None:
