@@ -14,7 +14,9 @@ RUN /opt/whatsapp/bin/pip install --require-hashes --only-binary :all: --require
 FROM python:3.13-slim-bookworm
 RUN groupadd --gid 10001 whatsapp \
     && useradd --uid 10001 --gid whatsapp --home-dir /data --no-create-home --shell /usr/sbin/nologin whatsapp \
-    && install --directory --owner whatsapp --group whatsapp --mode 0700 /data
+    && install --directory --owner whatsapp --group whatsapp --mode 0700 /data \
+    # The base image has Python's own modules without their bytecode: each process would compile them, 0.6 s of a core.
+    && python -m compileall -q -x site-packages /usr/local/lib
 COPY --from=build /opt/whatsapp /opt/whatsapp
 ENV PATH=/opt/whatsapp/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -30,6 +30,7 @@ from whatsapp_mcp.wire.certificates import WHATSAPP_ROOT_PUBLIC
 
 _PACKAGES: Final = ("neonize", "neonize.utils")
 _BINDER: Final = "neonize._binder"
+_PLATFORM: Final = "neonize.utils.platform"
 
 
 def neonize_version() -> str:
@@ -80,10 +81,13 @@ def _binder() -> types.ModuleType:
         spec = importlib.util.find_spec(name)
         if name not in sys.modules and spec is not None:
             sys.modules[name] = importlib.util.module_from_spec(spec)  # its own code does not run
+    stand_in = types.ModuleType(_PLATFORM)  # its own one asks two shells, and waits for neither to end
+    vars(stand_in)["generated_name"] = native.library_name
+    sys.modules.setdefault(_PLATFORM, stand_in)
     try:
         return importlib.import_module(_BINDER)
     except (ImportError, AttributeError):
-        for name in _PACKAGES:
+        for name in (*_PACKAGES, _PLATFORM):
             sys.modules.pop(name, None)
     _provide_libmagic()
     return importlib.import_module(_BINDER)

@@ -48,7 +48,8 @@ def library_name(system: str | None = None, machine: str | None = None) -> str:
     """File name of the library for a platform (neonize 0.5.2: utils/platform.py, ``generated_name``)."""
     system = (system or platform.system()).lower()
     machine = (machine or platform.machine()).lower()
-    if system == "linux" and "android" in " ".join(platform.uname()).lower():
+    known = platform.uname()  # not all of it: for the processor, a program would be run
+    if system == "linux" and "android" in f"{known.node} {known.release} {known.version}".lower():
         system = "android"
     return f"neonize-{system}-{_ARCHITECTURES.get(machine, machine)}.{_SUFFIXES.get(system, 'so')}"
 

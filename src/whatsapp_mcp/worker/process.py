@@ -10,6 +10,11 @@ ledger.
 
 from __future__ import annotations
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # importing makes many objects and hardly any garbage; `main` switches it on again
+
 import asyncio
 import logging
 import os
@@ -421,6 +426,8 @@ def _end_at_the_latest() -> None:
 
 def main() -> None:
     """Entry point; ends with os._exit because Go threads keep a normal interpreter exit waiting for ever."""
+    gc.freeze()  # what was loaded stays, and need not be gone through
+    gc.enable()
     wire = claim_stdio()
     os.umask(0o077)
     start_logging()

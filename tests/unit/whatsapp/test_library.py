@@ -71,6 +71,12 @@ def test_neonize_is_loaded_without_its_python_client() -> None:
     assert loaded() == []
 
 
+def test_no_program_is_run_for_it() -> None:
+    """neonize asks a shell for the name of its library, and leaves it as a zombie."""
+    noted = "sys.addaudithook(lambda name, _: print(name) if name in ('subprocess.Popen', 'os.system') else None)"
+    assert loaded(noted) == []
+
+
 def test_a_neonize_that_needs_its_packages_gets_them() -> None:
     first = "library._PACKAGES = ('neonize', 'neonize.utils', 'neonize.utils.platform')"  # of which it needs a name
     assert "neonize.client" in loaded(first)

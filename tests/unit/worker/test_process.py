@@ -785,6 +785,21 @@ def test_a_person_who_starts_it_is_told() -> None:
     assert b"started by the server, not by hand" in done.stderr
 
 
+def test_a_start_loads_nothing_that_few_starts_need(tmp_path: Path) -> None:
+    """Each of them is a tenth of what a start costs; when a node dies, there are many at once."""
+    StoreWriter(tmp_path / "messages.db").close()
+    program = f"""
+import sys
+from pathlib import Path
+from whatsapp_mcp.store.write.writer import StoreWriter
+import whatsapp_mcp.worker.process
+StoreWriter(Path({str(tmp_path)!r}) / "messages.db").close()
+print(*{{"sqlite_utils", "click", "whatsapp_mcp.wire.shape_record", "psycopg", "httpx2", "PIL"}} & sys.modules.keys())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=CHILD_LIMIT)
+    assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
 async def test_a_server_that_leaves_at_once(running: Running) -> None:
     await running.start()
     running.hang_up()

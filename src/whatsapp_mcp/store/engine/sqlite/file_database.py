@@ -17,7 +17,7 @@ from whatsapp_mcp.store.engine.sqlite.files import (
     store_errors,
 )
 from whatsapp_mcp.store.engine.sqlite.snapshots import ReadConnections
-from whatsapp_mcp.store.engine.sqlite.stored_version import schema_version
+from whatsapp_mcp.store.engine.sqlite.stored_version import is_current, schema_version
 from whatsapp_mcp.store.journal import EventJournal, Journal
 
 
@@ -26,11 +26,14 @@ class FileDatabase:
         self.where = path
 
     def open_for_writing(self) -> StoreConnection:
-        from whatsapp_mcp.store.engine.sqlite.tables import migrate
-
         connection = open_for_writing(self.where)
         try:
-            migrate(connection, self.where)
+            with self.errors():
+                current = is_current(connection, self.where)
+            if not current:
+                from whatsapp_mcp.store.engine.sqlite.tables import migrate  # 50 ms that each start would take
+
+                migrate(connection, self.where)
         except BaseException:
             connection.close()
             raise

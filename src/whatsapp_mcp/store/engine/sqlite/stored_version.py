@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from whatsapp_mcp.store.database import StoreConnection
-from whatsapp_mcp.store.version import SCHEMA_VERSION, newer_store
+from whatsapp_mcp.store.version import MIGRATIONS, SCHEMA_VERSION, newer_store
+
+MIGRATION_SET: Final = "whatsapp_mcp"
+_APPLIED: Final = "SELECT name FROM _sqlite_migrations WHERE migration_set = ?"
+"""As sqlite-utils writes it down."""
 
 
 def schema_version(connection: StoreConnection, path: Path) -> int:
@@ -18,3 +23,14 @@ def schema_version(connection: StoreConnection, path: Path) -> int:
     if version > SCHEMA_VERSION:
         raise newer_store(path, f"schema {version}, this program knows {SCHEMA_VERSION}")
     return version
+
+
+def is_current(connection: StoreConnection, path: Path) -> bool:
+    """Whether all migrations of this program ran, and no others; as nearly always.
+
+    Raises:
+        StoreError: a newer program wrote the store.
+    """
+    if schema_version(connection, path) < SCHEMA_VERSION:
+        return False
+    return {name for (name,) in connection.execute(_APPLIED, (MIGRATION_SET,))} == set(MIGRATIONS)

@@ -22,12 +22,12 @@ from whatsapp_mcp.store.engine.sqlite.connection import SqliteConnection
 from whatsapp_mcp.store.engine.sqlite.files import store_errors
 from whatsapp_mcp.store.engine.sqlite.fts_table import MESSAGE_SEARCH
 from whatsapp_mcp.store.engine.sqlite.partial import PARTIAL_TABLES
-from whatsapp_mcp.store.engine.sqlite.stored_version import schema_version
+from whatsapp_mcp.store.engine.sqlite.stored_version import MIGRATION_SET, schema_version
 from whatsapp_mcp.store.rows import ARRIVAL_BITS, ARRIVAL_MASK
 from whatsapp_mcp.store.search.folding import ASCII_SYMBOLS
 from whatsapp_mcp.store.version import MIGRATIONS, SCHEMA_VERSION, newer_store
 
-migrations: Final = Migrations("whatsapp_mcp")
+migrations: Final = Migrations(MIGRATION_SET)
 
 _FIRST_TABLES: Final = f"""
 CREATE TABLE meta (
