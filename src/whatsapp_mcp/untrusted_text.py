@@ -57,6 +57,13 @@ _LONG_INVISIBLE_RUN: Final = re.compile(f"([{_INVISIBLE}]{{3}})[{_INVISIBLE}]+")
 _SHORTENED: Final = "… [shortened]"
 _SUSPECT: Final = re.compile(f"[{_REMOVED_CHARACTERS}{_INVISIBLE}\r\u2028\u2029\ud800-\udfff]")
 """Every character that any rule here looks for: a text without one is left as it is, which is the usual case."""
+_BLANK: Final = re.compile(f"[\\s\u2800{_REMOVED_CHARACTERS}{_INVISIBLE}]*")
+"""With the pattern of Braille that has no dot, another usual way to an empty-looking name."""
+
+
+def is_blank(text: str) -> bool:
+    """Whether a person sees nothing of it."""
+    return _BLANK.fullmatch(text) is not None
 
 
 def decoded(text: bytes) -> str:

@@ -7,6 +7,7 @@ answer, and a client may probe with ``server/discover`` and then fall back to ``
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import logging
@@ -118,6 +119,7 @@ class _Conversation:
                     continue
                 if line is None:
                     break
+                line = line.removeprefix(codecs.BOM_UTF8)  # PowerShell begins a pipe with it
                 if not line.strip():
                     continue
                 try:
@@ -170,7 +172,7 @@ def _encoded(message: types.JSONRPCMessage) -> bytes:
 def _why_not(line: bytes) -> bytes:
     """The error answer to a line that is no JSON-RPC message; under its id where it has one."""
     try:
-        content = json.loads(line)
+        content = json.loads(line.decode("utf-8", "replace"))  # somebody waits also where a text in it is not UTF-8
     except (ValueError, RecursionError):
         return _refusal(types.PARSE_ERROR, "the line is not JSON", None)
     request_id = content.get("id") if isinstance(content, dict) and "method" in content else None

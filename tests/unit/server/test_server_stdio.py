@@ -78,6 +78,11 @@ async def test_what_is_no_message_is_answered_and_survived() -> None:
             (b'{"jsonrpc": "2.0", "id": 7, "method": 3}\n', types.INVALID_REQUEST, 7),
             (b'{"jsonrpc": "2.0", "id": "a", "method": null}\n', types.INVALID_REQUEST, "a"),
             (b'{"jsonrpc": "2.0", "id": true, "method": 3}\n', types.INVALID_REQUEST, None),
+            (
+                b'{"jsonrpc": "2.0", "id": 9, "method": "ping", "params": {"_meta": {"a": "\xff"}}}\n',
+                types.INVALID_REQUEST,
+                9,
+            ),
             (b"[]\n", types.INVALID_REQUEST, None),
             (b"\xff\xfe\n", types.PARSE_ERROR, None),
             (b'{"a":' * 5_000 + b"\n", types.PARSE_ERROR, None),
@@ -85,7 +90,7 @@ async def test_what_is_no_message_is_answered_and_survived() -> None:
             running.say(line)
             answer = await running.answer()
             assert (answer["error"]["code"], answer["id"]) == (code, request_id), line[:50]
-        running.say(b"\n  \r\n")
+        running.say(b"\n  \r\n\xef\xbb\xbf\n\xef\xbb\xbf")
         running.say(call(8, "echo", text="still here"))
         assert (await running.answer())["id"] == 8
 

@@ -162,3 +162,20 @@ def test_chats_without_a_name_have_a_title(store: Store) -> None:
         str(ANA_LID),
         "Group 120363000000000001",
     ]
+
+
+BLANK = ("\u3164", "\u2800\u2800", " \u200b ", "\u200e\u202e \u2060", "\u00a0", "\ufeff")
+
+
+@pytest.mark.parametrize("nothing", BLANK)
+def test_a_name_that_nobody_sees_is_none(store: Store, nothing: str) -> None:
+    store.apply([message("M1", 1, "hi", push_name=nothing), ChatChanged(GROUP, name=nothing)])
+    store.apply([ContactSeen(ANA, full_name=nothing, first_name=nothing, business_name=nothing)])
+    found = store.reader.message("M1", ANA)
+    assert found is not None
+    assert (found.sender_name, found.sender_name_source) == (f"+{ANA.user}", None)
+    assert {chat.name for chat in store.reader.chats(limit=9, offset=0).rows} == {f"+{ANA.user}", f"Group {GROUP.user}"}
+    store.apply([ContactSeen(ANA, push_name="Ana"), ContactSeen(ANA, push_name=nothing)])
+    found = store.reader.message("M1", ANA)
+    assert found is not None
+    assert found.sender_name == "Ana", "the last that was one"

@@ -12,7 +12,7 @@ from typing import Final
 from whatsapp_mcp.models.changes import ContactSeen
 from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.search.folding import fold
-from whatsapp_mcp.untrusted_text import encodable
+from whatsapp_mcp.untrusted_text import encodable, is_blank
 
 
 @dataclass(slots=True)
@@ -63,9 +63,9 @@ class People:
 
     def push_name_seen(self, entity: int, name: str | None, at: int, now: int) -> None:
         """``at``: milliseconds. WhatsApp writes "-" where it knows none (whatsmeow: message.go)."""
+        name, names = _visible(name), self.names(entity, now)
         if not name or name == "-":
             return
-        name, names = encodable(name), self.names(entity, now)
         if at < names.push_name_at or (at == names.push_name_at and name <= (names.push_name or "")):
             return
         if name != names.push_name:
@@ -78,9 +78,9 @@ class People:
         self.push_name_seen(entity, change.push_name, now, now)
         names = self.names(entity, now)
         before = (names.full_name, names.first_name, names.business_name)
-        names.full_name = encodable(change.full_name or "") or names.full_name
-        names.first_name = encodable(change.first_name or "") or names.first_name
-        names.business_name = encodable(change.business_name or "") or names.business_name
+        names.full_name = _visible(change.full_name) or names.full_name
+        names.first_name = _visible(change.first_name) or names.first_name
+        names.business_name = _visible(change.business_name) or names.business_name
         if before != (names.full_name, names.first_name, names.business_name):
             self.rename(entity)
 
@@ -128,9 +128,14 @@ class People:
         self._connection.executemany("UPDATE entities SET name = ?, folded = ? WHERE id = ?", values)
 
 
+def _visible(name: str | None) -> str:
+    """Empty for a name of which nothing shows: its bearer is better called by the number."""
+    return "" if name is None or is_blank(name) else encodable(name)
+
+
 def _best(names: Names, jid: str, chat: str | None) -> tuple[str | None, str]:
     """The best name, and all of them folded; ``chat``: what the phone calls the chat."""
-    chat_name = None if chat is None or _is_number(chat, jid) else chat
+    chat_name = None if chat is None or _is_number(chat, jid) or is_blank(chat) else chat
     known = (names.full_name or names.first_name, chat_name, names.push_name, names.business_name)
     folded = dict.fromkeys(f for f in (fold(name) for name in known if name) if f)
     best = next((name for name in known if name), None)
