@@ -21,8 +21,8 @@ from whatsapp_mcp.store.search.query import Query as SearchQuery
 __all__ = ["Tally", "hits", "measure", "recalled"]
 
 PAGE: Final = 100
-MOST: Final = 3000
-"""Hits looked at. Most held queries find less in a million messages; further back than that nobody would look."""
+MOST: Final = 60_000
+"""Hits looked at. Held queries find less in ten million messages, some of whose words are the generator's, too."""
 
 
 class Tally:

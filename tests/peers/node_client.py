@@ -52,7 +52,9 @@ class NodeClient:
             if "event" in said:
                 self.events.add(PeerEvent(said["event"], said["data"]))
                 continue
-            answer = self._answers.pop(said["id"])
+            answer = self._answers.pop(said.get("id"), None)
+            if answer is None or answer.done():
+                continue  # what a library writes there itself; and what nobody waits for any more
             if "error" in said:
                 answer.set_exception(PeerError(said["error"]))
             else:

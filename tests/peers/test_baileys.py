@@ -19,7 +19,7 @@ from tests.e2e.test_media import data_uri
 from tests.e2e.test_messages import row_where
 from tests.peers.baileys_peer import Baileys, baileys, text_of
 from tests.peers.node_client import SECONDS, given_bytes
-from tests.peers.packages import BAILEYS, NodePeer, NotInstalled
+from tests.peers.packages import BAILEYS, BAILEYS_7, NodePeer, NotInstalled
 from tests.unit.media import samples
 from whatsapp_mcp.simulator import (
     ChatSettings,
@@ -179,6 +179,8 @@ async def test_lives_on_the_simulator(kind: NodePeer, tmp_path: Path) -> None:
     async with whatsapp(tmp_path) as (simulator, _), rita_on(simulator, kind, tmp_path) as rita:
         await learn_what_was(rita)
         await chat_with_ana(rita)
+        if kind is BAILEYS_7:
+            await found_a_community(rita)
         await see_who_is_there(rita)
         await go_and_come_back(rita)
         rita.phone.unlink()
@@ -236,10 +238,26 @@ async def chat_with_ana(rita: Rita) -> None:
     shown = ana.send_image(picture, caption="look", to=rita_account)
     await peer.message(shown.id)
     assert await peer.download(shown.id) == picture
+    rita.simulator.world.media.expire(shown.message.imageMessage.directPath)
+    await peer.call("updateMediaMessage", {"$message": shown.id})
+    assert await peer.download(shown.id) == picture, "the phone uploaded it again"
     back = await peer.send(rita.ana_jid, {"image": given_bytes(picture), "caption": "nice", "jpegThumbnail": ""})
     assert await (await rita.got(back)).download() == picture
     ana.revoke(said)
     await peer.update(said.id, lambda update: update.get("messageStubType") is not None)
+
+
+async def found_a_community(rita: Rita) -> None:
+    peer, ana = rita.peer, rita.ana
+    town = await peer.call("communityCreate", "Town", "All of us")
+    group = await peer.call("groupCreate", "Choir", [rita.ana_jid])
+    await peer.call("communityLinkGroup", group["id"], town["id"])
+    listed = await peer.call("communityFetchLinkedGroups", town["id"])
+    assert [one["subject"] for one in listed["linkedGroups"]] == ["Town", "General", "Choir"]
+    assert ana.account in rita.simulator.groups.find(town["id"]).members
+    await peer.call("communityUnlinkGroup", group["id"], town["id"])
+    await peer.call("communityLeave", town["id"])
+    assert rita.phone.account not in rita.simulator.groups.find(town["id"]).members
 
 
 async def see_who_is_there(rita: Rita) -> None:

@@ -131,7 +131,8 @@ def test_newer_ids_of_the_same_queries() -> None:
 async def test_who_runs_and_who_follows_a_newsletter() -> None:
     simulator = Simulator()
     ana, phone = await simulator.add_contact("Ana"), simulator.phone.account
-    query(simulator, CREATE, newsletter_input={"name": "Mine"})
+    made = query(simulator, CREATE, newsletter_input={"name": "Mine"})["data"]["xwa2_newsletter_create"]
+    assert made["thread_metadata"]["picture"] == {"id": "", "type": "IMAGE", "direct_path": ""}, "some read it unasked"
     news = simulator.newsletter("Mine")
     query(simulator, FOLLOW, ana.device, newsletter_id=str(news.jid))
     admins = query(simulator, "26278439461859188", newsletter_id=str(news.jid))["data"]["xwa2_newsletter_admin"]

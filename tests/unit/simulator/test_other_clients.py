@@ -7,6 +7,7 @@ import base64
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,10 @@ from tests.unit.simulator.raw_client import RawClient, open_directly, registrati
 from tests.unit.simulator.test_strictness import SERVER, ask, error_of, linked_device
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import HistoryChat, HistoryMessage, Simulator, SimulatorConfig
+from whatsapp_mcp.simulator.network.connection import SETTLING_SECONDS
 from whatsapp_mcp.simulator.service.device_lists import DeviceLists
 from whatsapp_mcp.simulator.service.groups.group_messages import participant_hash
+from whatsapp_mcp.simulator.service.login import PAUSE_SECONDS
 from whatsapp_mcp.simulator.service.prekeys import key_nodes
 from whatsapp_mcp.simulator.state.accounts import PreKeyBundle, SignedPreKey, SimDevice
 from whatsapp_mcp.wire import xeddsa
@@ -155,6 +158,76 @@ async def test_an_upload_that_asks_first_and_has_a_token_without_padding(simulat
     status, _, _ = await https.answer()
     assert status == "HTTP/1.1 200 OK"
     assert simulator.media.uploads[0].file.blob.size == len(content)
+
+
+@pytest.mark.parametrize(("version", "passive", "settles"), [(2, True, True), (3, False, True), (3, True, False)])
+async def test_a_client_gets_time_to_make_its_keys(
+    version: int, passive: bool, settles: bool, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some take what comes at once for a part of the handshake. Whoever logs in passive does not."""
+    noise, slept, sleep = KeyPair.generate(), list[float](), asyncio.sleep
+
+    async def note(seconds: float) -> None:
+        slept.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", note)
+    device, _ = linked_device(simulator, noise)
+    payload = wa6.ClientPayload(username=int(device.account.number), device=1, passive=passive)
+    client = await RawClient.connect(simulator.endpoint, noise, payload, version=version)
+    assert (await client.receive()).tag == "success"
+    assert (SETTLING_SECONDS in slept) is settles
+
+
+async def test_a_device_is_told_that_its_keys_run_out(simulator: Simulator) -> None:
+    """Some upload none before they are."""
+    simulator.phone.shares_keys = False  # it would take one
+    client, device = await login(simulator, lid=True)
+    count = (await ask(client, "encrypt", "get", Node("count"))).child("count")
+    assert count is not None and count.get("value") == "0"
+    assert await key_count(client) == "0", "it asked, and still has none"
+    device.one_time_prekeys.update({number: KeyPair.generate().public for number in range(6)})
+    wanted = Node("key", {}, [Node("user", {"jid": device.lid})])
+    for left in ("4", "0"):
+        while len(device.one_time_prekeys) > int(left):
+            assert (await ask(client, "encrypt", "get", wanted)).path("list", "user", "key") is not None
+    told = [node.child("count") for node in device.waiting if node.get("type") == "encrypt"]
+    assert [one.get("value") for one in told if one is not None] == ["0", "4", "0"]
+
+
+async def key_count(client: RawClient) -> str:
+    while (notice := await client.receive()).get("type") != "encrypt":
+        pass
+    told = notice.child("count")
+    assert told is not None
+    return told.get("value")
+
+
+async def test_the_phone_gives_a_new_device_time_to_write_down_its_keys(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise, prekey = KeyPair.generate(), KeyPair.generate()
+    device, identity = linked_device(simulator, noise)
+    simulator.phone.history.automatic = True
+    waits: list[float] = []
+    loop = asyncio.get_running_loop()
+    later = loop.call_later
+
+    def at_once(delay: float, *call: Any, **more: Any) -> asyncio.TimerHandle:
+        if delay == PAUSE_SECONDS:
+            waits.append(len(simulator.phone.history.shared))
+            delay = 0
+        return later(delay, *call, **more)
+
+    monkeypatch.setattr(loop, "call_later", at_once)
+    payload = wa6.ClientPayload(username=int(device.account.number), device=1, passive=False)
+    client = await RawClient.connect(simulator.endpoint, noise, payload)
+    signed = SignedPreKey(9, prekey.public, xeddsa.sign(identity.private, b"\x05" + prekey.public))
+    bundle = PreKeyBundle(5, device.identity, signed, (7, prekey.public))
+    *content, key = key_nodes(bundle)
+    await ask(client, "encrypt", "set", Node("registration", {}, bytes(4)), *content, Node("list", {}, [key]))
+    await simulator.phone.history.shared.wait_for(timeout=10)
+    assert waits == [0, 0], "before the keys, and before the history"
 
 
 # ---- what they ask ---------------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from google.protobuf.message import DecodeError
+
 from whatsapp_mcp.simulator.network.http import HttpRequest
 from whatsapp_mcp.simulator.state.faults import Faults
 from whatsapp_mcp.wire.binary import BinaryError, decode, encode
@@ -15,6 +17,7 @@ from whatsapp_mcp.wire.frames import FrameBuffer, FrameError, frame
 from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.node import Node
 from whatsapp_mcp.wire.noise import WA_HEADER, ClientLogin, NoiseError, Responder, Transport
+from whatsapp_mcp.wire.protos import wa6
 from whatsapp_mcp.wire.tokens import NEWEST, VERSIONS, dictionary
 from whatsapp_mcp.wire.websocket import WebSocketBuffer, WebSocketError, accept_response
 
@@ -23,8 +26,9 @@ log = logging.getLogger(__name__)
 HANDSHAKE_SECONDS = 20.0
 LINGER_SECONDS = 0.5
 SETTLING_SECONDS = 0.1
-"""What a client with the older dictionary gets between handshake and first stanza: @whiskeysockets/baileys 6 makes its
-keys meanwhile, and takes a frame that comes before they are ready for one of the handshake."""
+"""What a client gets between handshake and first stanza: Baileys 6 and its forks, some with the newer dictionary, make
+their keys meanwhile, and take a frame that comes before they are ready for one of the handshake. Whoever logs in
+passive (whatsmeow) needs none."""
 _READ_SIZE = 1 << 16
 _HEADERS = tuple(WA_HEADER[:-1] + bytes([version]) for version in VERSIONS)
 
@@ -148,7 +152,7 @@ class Connection:
                 frames += await self._read_frames(HANDSHAKE_SECONDS)
             responder.finish(frames.pop(0))
         self._ciphers = responder.transport()
-        if self._tokens is not NEWEST:
+        if self._tokens is not NEWEST or not _is_passive(responder.login):
             await asyncio.sleep(SETTLING_SECONDS)
         self._session = self._open_session(self, responder.login)
         for body in frames:
@@ -216,3 +220,10 @@ class Connection:
         """Cut the connection as a network failure would."""
         self._closing = True
         self._writer.transport.abort()
+
+
+def _is_passive(login: ClientLogin) -> bool:
+    try:
+        return wa6.ClientPayload.FromString(login.payload).passive
+    except DecodeError:
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
@@ -131,7 +132,9 @@ class SimulatedPhone(RespondingDevice):
         self.shared_with.add(device)
         if self.shares_keys:
             self.share_keys(device)
-        if self.history.automatic:
+        if self.history.automatic and device.pause:
+            asyncio.get_running_loop().call_later(device.pause, self.history.bootstrap, device)
+        elif self.history.automatic:
             self.history.bootstrap(device)
         self.linked.add(device)
 

@@ -5,13 +5,16 @@ Sources: whatsmeow store/clientpayload.go, connectionevents.go, keepalive.go.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.simulator.service.pairing import Pairing, PairingError, country_code, parse_registration
+from whatsapp_mcp.simulator.service.prekeys import tell_key_count
 from whatsapp_mcp.simulator.service.router import SERVER, Router
 from whatsapp_mcp.simulator.state.accounts import SimDevice, SimLink
 from whatsapp_mcp.simulator.state.errors import IqError
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
     from whatsapp_mcp.simulator.network.connection import Connection, SimSession
 
 log = logging.getLogger(__name__)
+
+PAUSE_SECONDS: Final = 0.3
+"""After a new device that is never passive has sent its keys. It may still be writing them down, and some forget what
+they are told meanwhile (forks of Baileys: transactions that overlap); a real phone is slower than that."""
 
 
 class Login:
@@ -93,6 +100,7 @@ class Login:
         if previous is not None:
             device.connected_twice += 1
             previous.farewell(stream_error("replaced"))
+        device.few_keys = partial(tell_key_count, self._world, device)
         device.active = not passive
         device.takes_stanzas = False
         attrs: dict[str, Attr] = {"t": self._world.now(), "props": "27", "location": "sim", "lid": device.lid}
@@ -100,10 +108,18 @@ class Login:
         device.link = connection
         if not passive or self.pushes_to_passive:
             self._flush(device, connection)
-        self.keys_came(device)
+        if not passive and not device.one_time_prekeys:
+            device.pause = PAUSE_SECONDS
+        self._be_ready(device)
 
     def keys_came(self, device: SimDevice) -> None:
-        """A device that did not log in passive is ready as soon as there are keys to write to it with."""
+        """A device that did not log in passive is ready once there are keys to write to it with."""
+        if device.pause:
+            asyncio.get_running_loop().call_later(device.pause, self._be_ready, device)
+        else:
+            self._be_ready(device)
+
+    def _be_ready(self, device: SimDevice) -> None:
         if device.active and device.one_time_prekeys:
             for notify in self.on_active:
                 notify(device)

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.service.router import SERVER, Router, notification
 from whatsapp_mcp.simulator.state.accounts import PreKeyBundle, SignedPreKey, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
@@ -18,6 +18,10 @@ from whatsapp_mcp.wire.node import Attr, Node
 log = logging.getLogger(__name__)
 
 MAX_UPLOAD = 1000
+FEW = 4
+"""With so many keys left a device is told, and once more with none (whatsmeow prekeys.go: MinPreKeyCount)."""
+REMINDER_SECONDS = 1.0
+"""After a device learnt that it has no keys and did nothing about it. Some wait to be told."""
 
 
 class PreKeys:
@@ -38,12 +42,20 @@ class PreKeys:
         if device.one_time_prekeys:
             key_id = next(iter(device.one_time_prekeys))
             one_time = key_id, device.one_time_prekeys.pop(key_id)
+            if device.few_keys is not None and len(device.one_time_prekeys) in (FEW, 0):
+                device.few_keys()
         elif device.more_prekeys is not None:
             one_time = device.more_prekeys()
         return PreKeyBundle(device.registration_id, device.identity, device.signed_prekey, one_time)
 
+    def _remind(self, device: SimDevice) -> None:
+        if device.link is not None and not device.one_time_prekeys:
+            tell_key_count(self._world, device)
+
     def _get(self, device: SimDevice, node: Node) -> Sequence[Node]:
         if node.child("count") is not None:
+            if not device.one_time_prekeys and not device.is_local:
+                asyncio.get_running_loop().call_later(REMINDER_SECONDS, self._remind, device)
             return [Node("count", {"value": str(len(device.one_time_prekeys))})]
         if node.child("digest") is not None:
             return [_digest(device)]
@@ -90,6 +102,12 @@ class PreKeys:
         for notify in self.on_upload:
             asyncio.get_running_loop().call_soon(notify, device)  # after the answer
         return ()
+
+
+def tell_key_count(world: World, device: SimDevice) -> None:
+    """``<notification type="encrypt">`` (whatsmeow notification.go: handleEncryptNotification)."""
+    count = Node("count", {"value": str(len(device.one_time_prekeys))})
+    device.deliver(notification(world, SERVER, "encrypt", count))
 
 
 def _nobody(jid: Jid | None) -> Node:

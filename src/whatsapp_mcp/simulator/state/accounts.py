@@ -81,6 +81,11 @@ class Collection:
 class SimDevice:
     """One device of an account: number 0 is the phone, the others are linked to it."""
 
+    pause: float = 0.0
+    """Seconds that the phone lets pass before each of the first things that it tells the device."""
+    few_keys: Callable[[], None] | None = None
+    """Tells a linked device that others have taken most of its keys."""
+
     def __init__(
         self,
         account: SimAccount,

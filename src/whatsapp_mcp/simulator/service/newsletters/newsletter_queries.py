@@ -97,7 +97,11 @@ class NewsletterQueries:
         newsletter = self._channels.add(name, _checked(description, MAX_DESCRIPTION), owner=device.account)
         if wanted.get("picture"):
             self._set_picture(newsletter, wanted["picture"])
-        return {"xwa2_newsletter_create": describe(newsletter, device.account)}
+        told = describe(newsletter, device.account)
+        for kind, name in (("IMAGE", "picture"), ("PREVIEW", "preview")):
+            # Clients read the picture of what they made, even where there is none (Baileys Socket/newsletter.ts).
+            told["thread_metadata"][name] = told["thread_metadata"][name] or {"id": "", "type": kind, "direct_path": ""}
+        return {"xwa2_newsletter_create": told}
 
     def _set_picture(self, newsletter: Newsletter, encoded: Any) -> None:
         try:
