@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.anything import nested, of_length
 from whatsapp_mcp.errors import WhatsAppRefused
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import ChatChanged, MessageStarred
@@ -252,6 +253,19 @@ def test_a_part_that_is_in_its_announcement() -> None:
     data = history_sync.HistorySync(syncType=history_sync.HistorySync.RECENT, progress=40)
     announced = e2e.HistorySyncNotification(initialHistBootstrapInlinePayload=zlib.compress(data.SerializeToString()))
     assert neonize_pb2.HistorySync.FromString(announced_part(announced, nothing_fetched)).Data == data
+
+
+def test_one_message_deeper_than_protobuf_goes_costs_no_other_of_its_part() -> None:
+    data = history_sync.HistorySync(syncType=history_sync.HistorySync.RECENT)
+    data.conversations.append(conversation(str(ANA), message("A", "plain", 100)))
+    deep = message("B", "", 101)
+    deep.ClearField("message")
+    told = of_length(1, deep.SerializeToString() + of_length(2, nested(300)))
+    another = of_length(2, of_length(1, str(ANA).encode()) + of_length(2, told))
+    packed = zlib.compress(data.SerializeToString() + another)
+    announced = e2e.HistorySyncNotification(initialHistBootstrapInlinePayload=packed)
+    found = received([*changes_from_history(announced_part(announced, nothing_fetched), OWN)])
+    assert [(change.id, change.content.text) for change in found] == [("A", "plain"), ("B", "level 299")]
 
 
 def test_a_part_is_fetched_and_unpacked() -> None:

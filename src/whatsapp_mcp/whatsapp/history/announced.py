@@ -17,7 +17,8 @@ from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.errors import WhatsAppRefused
 from whatsapp_mcp.whatsapp.media_downloads import Bounds
-from whatsapp_mcp.wire.protos import neonize_pb2
+from whatsapp_mcp.wire.boundary import parse
+from whatsapp_mcp.wire.protos import neonize_pb2, web
 
 if TYPE_CHECKING:
     from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import HistorySyncNotification
@@ -50,7 +51,7 @@ def announced_part(
             packed = path.read_bytes()
     event, unpacking = neonize_pb2.HistorySync(), zlib.decompressobj()
     try:
-        event.Data.ParseFromString(unpacking.decompress(packed, _MOST))
+        event.Data.CopyFrom(parse(type(event.Data), unpacking.decompress(packed, _MOST), apart=web.WebMessageInfo))
     except (zlib.error, DecodeError):
         raise WhatsAppRefused("what lies there is no part of a history") from None
     if not unpacking.eof:
