@@ -16,7 +16,7 @@ from tests.e2e.harness import Json, body_of, host_on, paired, whatsapp
 from tests.e2e.shared import SharedAccount
 from whatsapp_mcp.catalog import load_catalog
 
-WRONG: dict[str, Any] = {"string": 5, "integer": "many", "boolean": "perhaps", "array": 7, "object": []}
+WRONG: dict[str, Any] = {"string": True, "integer": "many", "boolean": "perhaps", "array": False, "object": []}
 GOOD: dict[str, Any] = {
     "phone": "12025550111",
     "chat_jid": "12025550111",

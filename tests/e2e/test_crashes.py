@@ -59,6 +59,22 @@ async def test_killed_in_the_middle_of_a_history(tmp_path: Path) -> None:
             await until(lambda: connection.execute(stored).fetchall() == whole, timeout=120, what="the whole history")
 
 
+async def test_killed_before_an_announced_part_of_a_history_was_downloaded(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    async with whatsapp(tmp_path) as (simulator, endpoint), host_on(endpoint, data_dir) as host:
+        ana = await simulator.add_contact("Ana")
+        await host.pair(simulator)
+        simulator.faults.media.slow(3600, times=1)
+        told = HistoryChat(ana, [HistoryMessage("Friday?", ana, time.time() - 86_400, id="OLD1")])
+        for shared in simulator.phone.share_history([told], kind="recent", inline=False):
+            await shared.taken()
+        journal = journal_path(data_dir / "default" / "messages.db")
+        await until(lambda: shared.direct_path.encode() in journal.read_bytes(), what="the announcement")
+        (pid,) = session_pids(data_dir)
+        kill(pid)
+        assert (await shown(host, ana.number, "OLD1"))["content"] == "Friday?"
+
+
 def linked(simulator: Simulator) -> SimDevice:
     (device,) = (device for device in simulator.phone.account.devices.values() if not device.is_local)
     return device

@@ -22,6 +22,7 @@ from whatsapp_mcp.whatsapp.addresses import from_proto, optional, readable, to_p
 from whatsapp_mcp.whatsapp.client import Client
 from whatsapp_mcp.whatsapp.compose import Uploaded
 from whatsapp_mcp.whatsapp.content import file_of, unwrap
+from whatsapp_mcp.whatsapp.history import announced_part
 from whatsapp_mcp.whatsapp.media_downloads import Bounds, MediaDownloads
 from whatsapp_mcp.whatsapp.refusals import error_for, send_error_for
 from whatsapp_mcp.wire.boundary import parse
@@ -29,7 +30,7 @@ from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 if TYPE_CHECKING:
     from neonize.proto import Neonize_pb2
-    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import HistorySyncNotification, Message
 
 _PASSING_REFUSALS: Final = (b'<error code="409"', b"no app state keys")
 """In the answer to a change of settings that another change came before, or that comes right after pairing, before the
@@ -151,6 +152,12 @@ class Account:
         if self._downloads is None:
             raise NotConnected("there is no way to WhatsApp's media hosts")
         self._downloads.fetch_picture(address, path, bounds)
+
+    def history_part(self, announced: HistorySyncNotification) -> bytes:
+        """A part of a history, as an event has it; see ``history.announced_part``."""
+        if self._downloads is None:
+            raise NotConnected("there is no way to WhatsApp's media hosts")
+        return announced_part(announced, self._downloads.fetch_history)
 
     def mark_read(self, message_ids: list[str], *, chat: Jid, sender: Jid) -> None:
         """Send read receipts. ``sender``: the author as the chat addresses it (matters in groups)."""

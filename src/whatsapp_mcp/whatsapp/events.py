@@ -37,7 +37,7 @@ from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 if TYPE_CHECKING:
     from neonize.proto.Neonize_pb2 import MessageInfo
-    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import HistorySyncNotification, Message
 
 _NOTHING_TOLD: Final[Mapping[str, str]] = MappingProxyType({})
 _BETWEEN_OWN_DEVICES: Final = "peer"
@@ -104,6 +104,13 @@ class MessageEvent:
         """The id of the message; None when this is only what comes ahead of its content."""
         fields = {field.name for field, _ in self._event.Message.ListFields()}
         return None if fields and fields <= _AHEAD_OF_CONTENT else self._event.Info.ID
+
+    @property
+    def announced_history(self) -> HistorySyncNotification | None:
+        """The part of a history that our phone announces with it."""
+        protocol = self.message.protocolMessage
+        told = self.where.from_me and protocol.HasField("historySyncNotification")
+        return protocol.historySyncNotification if told else None
 
     def redemption(self) -> PlaceholderRedeemed:
         """For an event that is no message of its own, but could not be decrypted at first."""

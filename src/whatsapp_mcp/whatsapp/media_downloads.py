@@ -32,7 +32,7 @@ from whatsapp_mcp.waiting import Wait, waits_for
 from whatsapp_mcp.wire.media import MAC_SIZE, PIECE, MediaError, MediaKind, MediaReference, Opener
 
 if TYPE_CHECKING:
-    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import HistorySyncNotification, Message
 
 HOST: Final = "mmg.whatsapp.net"
 """The host in the address of every upload; it has what the nearer ones have, which only neonize is told."""
@@ -117,6 +117,10 @@ class MediaDownloads:
         """
         self._write(_Picture.at(address), path, bounds)
 
+    def fetch_history(self, announced: HistorySyncNotification, path: Path, bounds: Bounds) -> None:
+        """The same for a part of a history, packed as the phone sent it."""
+        self._write(_Source.told(announced, MediaKind.HISTORY), path, bounds)
+
     def _write(self, source: _Source | _Picture, path: Path, bounds: Bounds) -> None:
         opener = self._opener()
         try:
@@ -149,11 +153,11 @@ class _Source:
     def of(cls, message: Message) -> _Source:
         for field, value in message.ListFields():
             if (kind := _KINDS.get(field.name)) is not None:
-                return cls._read(value, kind)
+                return cls.told(value, kind)
         raise NotFound("this message has no file")
 
     @classmethod
-    def _read(cls, value: Any, kind: MediaKind) -> _Source:
+    def told(cls, value: Any, kind: MediaKind) -> _Source:
         path = value.directPath
         if not _PATH.fullmatch(path) or path.startswith("//"):
             raise NotFound(

@@ -308,6 +308,7 @@ class WhatsAppConnection:
             self._was_connected = True
             self._go_on_with(self._sync_contacts())
             self._go_on_with(self._sync_groups())
+            self._go_on_with(self._fetch_histories())
         if isinstance(notice, p.StateChanged):
             self._departures.connection_is(up=connected)
         elif isinstance(notice, p.Ended) and notice.reason == "logged_out":
@@ -358,6 +359,16 @@ class WhatsAppConnection:
                 logger.info("groups could not be listed: %s", error.message)
             else:
                 return
+
+    async def _fetch_histories(self) -> None:
+        """What the process before this one was told of a history and had not got."""
+        for announced in self._intake.announced:
+            try:
+                part = await anyio.to_thread.run_sync(self._account.history_part, announced, abandon_on_cancel=True)
+            except WhatsAppMcpError as error:
+                logger.warning("a part of the history is missing: %s", error.message)
+            else:
+                self._intake.event(EventCode.HISTORY_SYNC, part)
 
     def _take_client_end(self, error: str | None) -> None:
         if self._disconnected:

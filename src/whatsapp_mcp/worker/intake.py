@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from whatsapp_mcp.clock import now_ms
@@ -19,6 +19,9 @@ from whatsapp_mcp.worker.lost import Losses
 from whatsapp_mcp.worker.open_store import OpenStore
 from whatsapp_mcp.worker.store_thread import StoreThread
 from whatsapp_mcp.worker.translation import EXPLAINED, REPEATED, SUSPECTED, UNPARSED, Translation
+
+if TYPE_CHECKING:
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import HistorySyncNotification
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +94,11 @@ class Intake:
         if lost:
             self.store.apply(lost)
         self.store.start()
+
+    @property
+    def announced(self) -> Sequence[HistorySyncNotification]:
+        """Parts of a history that the process before this one was told of and had not got; after ``recover``."""
+        return self._losses.announced
 
     def event(self, code: int, payload: bytes) -> None:
         """Hand over one event; returns at once (neonize's callback threads)."""

@@ -14,10 +14,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from google.protobuf.message import DecodeError
 
+from whatsapp_mcp.errors import WhatsAppRefused
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import MessageReceived
 from whatsapp_mcp.models.content import LOST, Content, MessageKind
@@ -29,6 +30,9 @@ from whatsapp_mcp.whatsapp.events import MessageEvent
 from whatsapp_mcp.whatsapp.history import ids_in_history
 from whatsapp_mcp.whatsapp.origin import shown_in
 from whatsapp_mcp.whatsapp.whatsmeow_log import repetition_in
+
+if TYPE_CHECKING:
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import HistorySyncNotification
 
 logger = logging.getLogger(__name__)
 
@@ -58,12 +62,18 @@ class Losses:
         self._last_moment = last_moment
         self._store = store
         self._heard: dict[str, None] = {}
+        self.announced: list[HistorySyncNotification] = []
+        """Parts of a history that the process before this one was told of and had not got."""
 
     def remember(self, code: int, payload: bytes) -> None:
         """An event of the process before this one."""
         if code == EventCode.MESSAGE:
-            with suppress(DecodeError):
-                self.heard(MessageEvent(payload))
+            with suppress(DecodeError, WhatsAppRefused):
+                event = MessageEvent(payload)
+                self.heard(event)
+                self.announced += filter(None, [event.announced_history])
+        elif code == EventCode.HISTORY_SYNC:
+            del self.announced[:1]  # they come in the order in which they were announced
 
     def heard(self, event: MessageEvent) -> None:
         """A message came, whatever it was about."""

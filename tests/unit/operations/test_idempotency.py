@@ -164,7 +164,7 @@ async def test_what_is_refused_here_claims_nothing(bench: Bench) -> None:
     assert bench.reader.send_under("order 7") is None
 
 
-@pytest.mark.parametrize("key", ["x" * 201, 7])
+@pytest.mark.parametrize("key", ["x" * 201, True])
 async def test_a_key_has_a_length(bench: Bench, key: object) -> None:
     with pytest.raises(BadArguments) as caught:
         await bench.run("sendMessage", **MESSAGE, idempotency_key=key)

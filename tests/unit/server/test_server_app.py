@@ -135,7 +135,7 @@ async def test_what_was_passed_over_is_told_beside_the_result() -> None:
         ("echo", {"text": ["x"]}, "text"),
         ("echo", {"text": "x", "times": 6}, "times"),
         ("echo", {"text": "x", "times": "many"}, "times"),
-        ("echo", {"text": "x", "tags": ["a", 1]}, "tags"),
+        ("echo", {"text": "x", "tags": ["a", True]}, "tags"),
         ("echo", {"txet": "y"}, "text"),
         ("fail", {"how": "never"}, "how"),
     ],

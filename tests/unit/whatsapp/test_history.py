@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
+from pathlib import Path
+
 import pytest
 
+from tests.anything import nested, of_length
+from whatsapp_mcp.errors import WhatsAppRefused
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import ChatChanged, MessageStarred
 from whatsapp_mcp.models.changes import (
@@ -17,8 +22,9 @@ from whatsapp_mcp.models.changes import (
 from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.whatsapp.content import read_content
-from whatsapp_mcp.whatsapp.history import changes_from_history
+from whatsapp_mcp.whatsapp.history import announced_part, changes_from_history
 from whatsapp_mcp.whatsapp.history import messages as history_message
+from whatsapp_mcp.whatsapp.media_downloads import Bounds
 from whatsapp_mcp.wire.protos import e2e, history_sync, neonize_pb2, web
 
 OWN = Jid.parse("12025550100@s.whatsapp.net")
@@ -234,3 +240,46 @@ def test_what_is_too_long_is_cut_and_says_so() -> None:
     (one,) = received(changes(conversation(str(ANA), poll)))
     assert one.content.extra["cut"] == ["options"]
     assert one.content.extra["options"] == [str(number) for number in range(12)]
+
+
+# ---- a part that was announced and did not come ----------------------------------------------------------------------
+
+
+def nothing_fetched(*_: object) -> None:
+    raise AssertionError("it is in the announcement")
+
+
+def test_a_part_that_is_in_its_announcement() -> None:
+    data = history_sync.HistorySync(syncType=history_sync.HistorySync.RECENT, progress=40)
+    announced = e2e.HistorySyncNotification(initialHistBootstrapInlinePayload=zlib.compress(data.SerializeToString()))
+    assert neonize_pb2.HistorySync.FromString(announced_part(announced, nothing_fetched)).Data == data
+
+
+def test_one_message_deeper_than_protobuf_goes_costs_no_other_of_its_part() -> None:
+    data = history_sync.HistorySync(syncType=history_sync.HistorySync.RECENT)
+    data.conversations.append(conversation(str(ANA), message("A", "plain", 100)))
+    deep = message("B", "", 101)
+    deep.ClearField("message")
+    told = of_length(1, deep.SerializeToString() + of_length(2, nested(300)))
+    another = of_length(2, of_length(1, str(ANA).encode()) + of_length(2, told))
+    packed = zlib.compress(data.SerializeToString() + another)
+    announced = e2e.HistorySyncNotification(initialHistBootstrapInlinePayload=packed)
+    found = received([*changes_from_history(announced_part(announced, nothing_fetched), OWN)])
+    assert [(change.id, change.content.text) for change in found] == [("A", "plain"), ("B", "level 299")]
+
+
+def test_a_part_is_fetched_and_unpacked() -> None:
+    data = history_sync.HistorySync(syncType=history_sync.HistorySync.RECENT, progress=40)
+    told = e2e.HistorySyncNotification(directPath="/v/part")
+
+    def fetch(announced: object, path: Path, bounds: Bounds) -> None:
+        assert announced is told
+        path.write_bytes(zlib.compress(data.SerializeToString()))
+
+    assert neonize_pb2.HistorySync.FromString(announced_part(told, fetch)).Data == data
+
+
+@pytest.mark.parametrize("packed", [b"nothing packed", zlib.compress(b"\xff\xff"), zlib.compress(bytes(1000))[:20]])
+def test_what_is_no_part(packed: bytes) -> None:
+    with pytest.raises(WhatsAppRefused):
+        announced_part(e2e.HistorySyncNotification(initialHistBootstrapInlinePayload=packed), nothing_fetched)

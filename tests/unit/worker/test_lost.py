@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -164,6 +165,27 @@ def test_histories_are_gone_through_only_where_it_matters(losses: Losses) -> Non
     histories = iter([b"of a million messages"])
     assert losses.never_came(decrypted("A1"), histories) == []
     assert list(histories) == [b"of a million messages"]
+
+
+def announcement(order: int, sender: Jid, **where: Any) -> bytes:
+    message = e2e.Message()
+    message.protocolMessage.historySyncNotification.chunkOrder = order
+    return message_event(message, source(sender, sender, **where), message_id=f"N{order}")
+
+
+def test_parts_of_a_history_that_were_announced_and_did_not_come(losses: Losses) -> None:
+    history = neonize_pb2.HistorySync().SerializePartialToString()
+    losses.remember(EventCode.HISTORY_SYNC, history)
+    for order in (1, 2):
+        losses.remember(EventCode.MESSAGE, announcement(order, ME, from_me=True))
+    losses.remember(EventCode.HISTORY_SYNC, history)
+    losses.remember(EventCode.MESSAGE, announcement(3, ME, from_me=True))
+    assert [one.chunkOrder for one in losses.announced] == [2, 3]
+
+
+def test_only_our_phone_announces_a_history(losses: Losses) -> None:
+    losses.remember(EventCode.MESSAGE, announcement(1, ANA))
+    assert losses.announced == []
 
 
 def test_what_was_written_on_the_phone_is_ours(losses: Losses) -> None:

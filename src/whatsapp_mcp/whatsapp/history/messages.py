@@ -135,9 +135,10 @@ def _put_edit_in_place(info: WebMessageInfo, place: Place) -> int | None:
     if (target in place.ids and target != info.key.ID) or read_content(edit.editedMessage) is None:
         return None
     written, edited_at = info.messageTimestamp * 1000, edit.timestampMS
-    new = edit.editedMessage.SerializeToString()
+    new = e2e.Message()
+    new.CopyFrom(edit.editedMessage)  # which lies in what it takes the place of
     info.key.ID = target
-    info.message.ParseFromString(new)
+    info.message.CopyFrom(new)
     return edited_at if written <= edited_at < written + _EDITABLE_MS else written
 
 
