@@ -20,7 +20,7 @@ from whatsapp_mcp.simulator import Record
 
 Json = dict[str, Any]
 
-SECONDS = 20.0
+SECONDS = 60.0
 """For one step."""
 _LINE_LIMIT = 1 << 26
 
