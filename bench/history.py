@@ -41,7 +41,7 @@ PART: Final = 20_000
 LONG: Final = 300_000
 """Messages from which on the second budget counts."""
 RATIOS: Final = (4.0, 6.0)
-PROCESSOR_RATIOS: Final = (6.0, 15.0)
+PROCESSOR_RATIOS: Final = (7.0, 15.0)
 """At a million SQLite alone takes four times what neonize takes, and neonize is in both: beside a store, nothing is
 below 5."""
 STORED_RATIO: Final = 3.2

@@ -11,12 +11,13 @@ The same history in PostgreSQL, with the processor time of the database's proces
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from tests.postgres import postgres_server
@@ -29,7 +30,7 @@ from whatsapp_mcp.store.search.index import DOCUMENT_COLUMNS, documents
 from whatsapp_mcp.store.write.writer import StoreWriter
 from whatsapp_mcp.whereabouts import PostgresSchema, schema_name
 
-__all__ = ["measure", "sqlite_alone"]
+__all__ = ["Finished", "empty_store", "finished", "measure", "put", "sqlite_alone"]
 
 MESSAGES: Final = 50_000
 ROUNDS: Final = 2
@@ -109,24 +110,52 @@ async def _stored(path: Path, made: list[list[Change]]) -> float:
     return time.thread_time() - began
 
 
-async def sqlite_alone(path: Path, stored: Path, batch: int = BATCH) -> float:
-    """The same for the floor: the rows of the store ``stored``, so many messages a transaction."""
+class Finished(NamedTuple):
+    """Rows as they lie in a store."""
+
+    messages: list[Any]
+    media: list[Any]
+    words: list[tuple[int, str]]
+    """Place and document, for the search index."""
+
+
+def finished(stored: sqlite3.Connection, after: int, most: int) -> Finished | None:
+    """Those of the next messages after an arrival; None: there are none."""
+    messages = stored.execute(_MESSAGES, (after, most)).fetchall()
+    if not messages:
+        return None
+    between = (after, messages[-1][0])
+    words = sorted(documents(stored.execute(_DOCUMENTS, between)))
+    return Finished(messages, stored.execute(_MEDIA, between).fetchall(), words)
+
+
+def empty_store(path: Path) -> sqlite3.Connection:
+    """One for ``put``."""
     StoreWriter(path).close()
     connection = open_for_writing(path)
     connection.execute("PRAGMA foreign_keys = OFF")  # who and where is in none of the tables
+    return connection
+
+
+def put(connection: sqlite3.Connection, rows: Finished) -> None:
+    """What SQLite has to do for them at least, in one transaction."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.executemany(_insert("messages", rows.messages), rows.messages)
+    if rows.media:
+        connection.executemany(_insert("media", rows.media), rows.media)
+    connection.executemany("INSERT INTO message_search (rowid, document) VALUES (?, ?)", rows.words)
+    connection.execute("COMMIT")
+
+
+async def sqlite_alone(path: Path, stored: Path, batch: int = BATCH) -> float:
+    """The same for the floor: the rows of the store ``stored``, so many messages a transaction."""
+    connection = empty_store(path)
     seconds, last = 0.0, 0
     with closing(open_for_reading(stored)) as source, closing(connection):
-        while messages := source.execute(_MESSAGES, (last, batch)).fetchall():
-            between = (last, last := messages[-1][0])
-            media = source.execute(_MEDIA, between).fetchall()
-            words = sorted(documents(source.execute(_DOCUMENTS, between)))
+        while (rows := finished(source, last, batch)) is not None:
+            last = rows.messages[-1][0]
             began = time.thread_time()
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(_insert("messages", messages), messages)
-            if media:
-                connection.executemany(_insert("media", media), media)
-            connection.executemany("INSERT INTO message_search (rowid, document) VALUES (?, ?)", words)
-            connection.execute("COMMIT")
+            put(connection, rows)
             seconds += time.thread_time() - began
             await asyncio.sleep(0)
         began = time.thread_time()

@@ -34,7 +34,7 @@ SECONDS_PER_MESSAGE: Final = 60e-6
 AT_MOST: Final = 3.0
 AT_MOST_IN_MORE: Final = 10.0
 """Milliseconds where a call that does nothing takes 0.28 ms: in up to a million messages, and in ten."""
-AT_MOST_OF_NEWS: Final = 4.0
+AT_MOST_OF_NEWS: Final = 5.0
 """The same for catchUp in up to a million: a page of it is no list, but looks at up to 60 messages of each of its chats
 (some 900) for what waits for an answer, and shows 60."""
 MILLION: Final = 1_000_000

@@ -77,7 +77,7 @@ async def described(services: Services, operation: Operation, arguments: Argumen
         due_at=due.at if due is not None else None,
         stops_own=operation.name == "revokeMessage" and await is_held(services, given["message_id"]),
         secrets=await _secrets(texts, files) if rules.ask.secrets != "never" and touches.changes else (),
-        others_numbers=await services.store.look(lambda store: tuple(_numbers_of_others(store, texts, chats))),
+        others_numbers=await _numbers_of_others(services, texts, chats),
         failed=failed,
     )
 
@@ -144,7 +144,7 @@ async def _people(services: Services, given: Arguments, names: tuple[str, ...]) 
         if isinstance(value, list):
             given[name] = [str(jid) for jid in people]
         found += people
-    return await services.store.look(lambda store: tuple(_party(store, jid) for jid in found))
+    return await services.store.look(lambda store: tuple(_party(store, jid) for jid in found)) if found else ()
 
 
 def _party(store: StoreReader, jid: Jid) -> Party:
@@ -196,17 +196,21 @@ def _secrets_in(text: str) -> list[str]:
     return [f"{secret.kind} ({secret.excerpt})" for secret in secrets_in(text)]
 
 
-def _numbers_of_others(store: StoreReader, texts: Mapping[str, str], chats: Collection[Jid]) -> Iterator[str]:
+async def _numbers_of_others(services: Services, texts: Mapping[str, str], chats: Collection[Jid]) -> tuple[str, ...]:
     """Numbers in the texts of people who are known here, and neither are written to nor the owner."""
-    found = dict.fromkeys(
-        "".join(filter(str.isdigit, each)) for text in texts.values() for each in _NUMBER.findall(text)
-    )
-    for digits in list(found)[:_NUMBERS]:
-        jid = Jid(digits, USER)
-        if 7 <= len(digits) <= 15 and jid not in chats and store.knows(jid) and not store.chat_facts(jid).own:
-            yield f"the number +{digits}"
-    if len(found) > _NUMBERS:
-        yield f"more than {_NUMBERS} numbers"
+    written = ("".join(filter(str.isdigit, each)) for text in texts.values() for each in _NUMBER.findall(text))
+    found = [*dict.fromkeys(written)]
+    if not found:  # as in most
+        return ()
+
+    def known(store: StoreReader) -> Iterator[str]:
+        for digits in found[:_NUMBERS]:
+            jid = Jid(digits, USER)
+            if 7 <= len(digits) <= 15 and jid not in chats and store.knows(jid) and not store.chat_facts(jid).own:
+                yield f"the number +{digits}"
+
+    more = (f"more than {_NUMBERS} numbers",) if len(found) > _NUMBERS else ()
+    return (*await services.store.look(lambda store: tuple(known(store))), *more)
 
 
 async def digest_of(services: Services, call: Call, grant: str) -> str:
