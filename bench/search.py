@@ -1,7 +1,8 @@
 """Searching and reading a large store through MCP: the 99th percentile of many questions, for each way of asking.
 
-Each question is asked three times in a row, and the median counts as its time, so that what is slow is a question and
-not a moment at which the machine had something else to do; the note tells the percentile of all single calls, too.
+All questions are asked in one pass, and then again in two more; the median of the three counts as a question's time, so
+that what is slow is a question, and not a moment, or a second, at which the machine was slow. The note tells the
+percentile of all single calls, too.
 Floor: a tool that does nothing, on the same server in the same run, measured alike; the budget is so many of those
 (`pace.py`). ``--messages`` sets the size of the store.
 """
@@ -9,7 +10,7 @@ Floor: a tool that does nothing, on the same server in the same run, measured al
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -25,9 +26,9 @@ from bench.row import Row, median, quantile
 from bench.stores import Scale, large_store
 from bench.turns import turns
 
-__all__ = ["REPEATS", "ROUNDS", "SECONDS", "SECONDS_PER_MESSAGE", "WARM_UP", "Way", "measure", "ways_of"]
+__all__ = ["Way", "in_passes", "measure", "ways_of"]
 
-WARM_UP, ROUNDS, REPEATS = 1, 150, 3
+WARM_UP, ROUNDS, PASSES = 1, 150, 3
 SECONDS: Final = 60.0
 """For all rounds here, so that the 99th percentile is not simply the slowest of a few."""
 SECONDS_PER_MESSAGE: Final = 60e-6
@@ -52,41 +53,43 @@ class Way:
 
     tool: str
     arguments: Ask
-    calls: list[float] = field(default_factory=list)
-    questions: list[float] = field(default_factory=list)
+    asked: list[Arguments] = field(default_factory=list)
+    times: list[list[float]] = field(default_factory=list)
+    """Of each question that was asked, by pass."""
     found: int = 0
     """Questions whose answer held something."""
-    slowest: tuple[float, Arguments] = (0.0, {})
+
+    @property
+    def questions(self) -> list[float]:
+        return [median(times) for times in self.times]
 
     async def ask(self, host: Host, *, counts: bool) -> None:
+        """Another question."""
         arguments = self.arguments()
-        answers = [await host.call(self.tool, arguments) for _ in range(REPEATS)]
-        if not counts:
-            return
-        times = [called.seconds * 1000 for called in answers]
-        self.calls += times
-        self.questions.append(median(times))
-        self.found += bool(answers[0].results.get("data"))
-        self.slowest = max(self.slowest, (median(times), arguments), key=lambda slow: slow[0])
+        answer = await host.call(self.tool, arguments)
+        if counts:
+            self.asked.append(arguments)
+            self.times.append([answer.seconds * 1000])
+            self.found += bool(answer.results.get("data"))
+
+    async def ask_again(self, host: Host, number: int) -> None:
+        answer = await host.call(self.tool, self.asked[number])
+        self.times[number].append(answer.seconds * 1000)
 
     def row(self, name: str, floor: float, at_most: float) -> Row:
-        asked, (slow, arguments) = len(self.questions), self.slowest
-        note = f"p50 {median(self.questions):.2f} ms, calls' p99 {quantile(self.calls, 0.99):.1f} ms;"
-        note += f" {self.found * 100 // asked} % of {asked} find something;"
-        note += f" slowest {slow:.1f} ms: {' '.join(map(str, arguments.values()))}"
-        return Row(f"{name}, p99", quantile(self.questions, 0.99), "ms", floor, at_most=at_most, note=note)
+        questions, calls = self.questions, [taken for times in self.times for taken in times]
+        slow, number = max((taken, number) for number, taken in enumerate(questions))
+        note = f"p50 {median(questions):.2f} ms, calls' p99 {quantile(calls, 0.99):.1f} ms;"
+        note += f" {self.found * 100 // len(questions)} % of {len(questions)} find something;"
+        note += f" slowest {slow:.1f} ms: {' '.join(map(str, self.asked[number].values()))}"
+        return Row(f"{name}, p99", quantile(questions, 0.99), "ms", floor, at_most=at_most, note=note)
 
 
 async def measure(scale: Scale) -> list[Row]:
-    seconds = SECONDS + scale.messages * SECONDS_PER_MESSAGE
     async with large_store(scale) as (home, history), hosting(NOTHING_SERVER, environment(home)) as host:
         nothing, ways = Way(nothing_server.NAME, dict), ways_of(history)
-        for counts in turns(ROUNDS, seconds=seconds, warm_up=WARM_UP):
-            await nothing.ask(host, counts=counts)
-            for way in ways.values():
-                await way.ask(host, counts=counts)
-    floor = quantile(nothing.questions, 0.99)
-    trivial = median(nothing.questions)
+        await in_passes(host, [nothing, *ways.values()], scale.messages)
+    floor, trivial = quantile(nothing.questions, 0.99), median(nothing.questions)
 
     def at_most(way: Way) -> float:
         if scale.messages > MILLION:
@@ -94,6 +97,18 @@ async def measure(scale: Scale) -> list[Row]:
         return here(AT_MOST_OF_NEWS if way.tool == "catchUp" else AT_MOST, trivial)
 
     return [way.row(name, floor, at_most(way)) for name, way in ways.items()]
+
+
+async def in_passes(host: Host, ways: Sequence[Way], messages: int) -> None:
+    """Ask so many questions in each way as there is time for in a store of this size."""
+    seconds = (SECONDS + messages * SECONDS_PER_MESSAGE) / PASSES
+    for counts in turns(ROUNDS, seconds=seconds, warm_up=WARM_UP):
+        for way in ways:
+            await way.ask(host, counts=counts)
+    for _ in range(1, PASSES):
+        for number in range(len(ways[0].asked)):
+            for way in ways:
+                await way.ask_again(host, number)
 
 
 def ways_of(history: History) -> dict[str, Way]:

@@ -1,6 +1,6 @@
 """The questions of ``search`` and the held queries of ``recall``, of an account in PostgreSQL among a hundred.
 
-Floor: a trivial statement over a connection to the same database, measured alike in the same run.
+Floor: a trivial statement over a connection to the same database, the 99th percentile of a thousand after them.
 """
 
 from __future__ import annotations
@@ -14,30 +14,25 @@ import psycopg
 from bench.mcp_host import SERVER, hosting
 from bench.postgres_store import large_account
 from bench.recall import recalled
-from bench.row import Row, median, quantile
-from bench.search import REPEATS, ROUNDS, SECONDS, SECONDS_PER_MESSAGE, WARM_UP, ways_of
+from bench.row import Row, quantile
+from bench.search import in_passes, ways_of
 from bench.stores import Scale
-from bench.turns import turns
 
 __all__ = ["measure"]
 
 AT_MOST: Final = 50.0
+TRIVIAL: Final = 1000
 TIMEOUT: Final = 3600.0
 """Seconds: a million messages are stored first."""
 
 
 async def measure(scale: Scale) -> list[Row]:
-    seconds = SECONDS + scale.messages * SECONDS_PER_MESSAGE
     async with large_account(scale) as account, hosting(SERVER, account.environment) as host:
-        ways, floors = ways_of(account.history), []
+        ways = ways_of(account.history)
+        await in_passes(host, [*ways.values()], scale.messages)
         with psycopg.connect(account.url, autocommit=True) as connection:
-            for counts in turns(ROUNDS, seconds=seconds, warm_up=WARM_UP):
-                if counts:
-                    floors.append(median([_trivial(connection) for _ in range(REPEATS)]))
-                for way in ways.values():
-                    await way.ask(host, counts=counts)
+            floor = quantile([_trivial(connection) for _ in range(TRIVIAL)], 0.99)
         rows = await recalled(host)
-    floor = quantile(floors, 0.99)
     rows += [way.row(name, floor, at_most=AT_MOST) for name, way in ways.items()]
     return [replace(row, name=f"PostgreSQL: {row.name}") for row in rows]
 

@@ -29,7 +29,7 @@ from whatsapp_mcp.store.engine.sqlite.files import open_for_reading
 
 __all__ = ["measure"]
 
-WARM_UP, ROUNDS, SECONDS = 5, 60, 20.0
+WARM_UP, ROUNDS, SECONDS = 5, 120, 40.0
 RATIO: Final = 1.5
 _CLAIM: Final = "INSERT INTO sends (key, fingerprint, message, started_at) VALUES (?, '', ?, ?)"
 
