@@ -93,7 +93,8 @@ least. `"meet"` in quotes finds this word alone. When nothing is found, words of
 tried as beginnings too. Scripts without blanks between words are searched by character, anywhere. A search that finds
 nothing says in `hint` what would be found: with fewer words, another spelling (a word that a message has, never one
 from chats that may not be read), in another chat, or without sender, kind and times. Without words, `searchMessages`
-shows what the other arguments leave (times, sender, kind, chat, links), newest first. """
+shows what the other arguments leave (times, sender, kind, chat, links), newest first.
+"""
 
 
 def settings_table() -> str:
