@@ -42,6 +42,22 @@ class Companion:
         return history_sync.HistorySync.FromString(zlib.decompress(notification.initialHistBootstrapInlinePayload))
 
 
+async def test_a_first_history_is_in_its_announcement_and_a_file_beside_it() -> None:
+    """Baileys 6.7.24 says that it takes it inside, and looks for the file alone."""
+    simulator = Simulator()
+    companion = Companion(simulator)
+    (shared,) = simulator.phone.share_history([HistoryChat(await simulator.add_contact("Ana"), [])])
+    notification = companion.messages[-1].protocolMessage.historySyncNotification
+    assert shared.direct_path == ""
+    assert companion.sync() == shared.sync
+    stored = simulator.world.media.find(notification.directPath)
+    assert stored is not None
+    assert stored.blob.sha256 == notification.fileEncSHA256
+    (inside,) = simulator.phone.share_history([HistoryChat(await simulator.add_contact("Bea"), [])], inline=True)
+    assert companion.sync() == inside.sync
+    assert not companion.messages[-1].protocolMessage.historySyncNotification.directPath
+
+
 async def test_a_conversation_says_everything_about_its_chat() -> None:
     simulator = Simulator()
     ana = await simulator.add_contact("Ana")

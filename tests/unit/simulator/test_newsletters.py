@@ -74,11 +74,15 @@ def test_following_changes_the_list() -> None:
     simulator = Simulator()
     news = simulator.add_newsletter("News")
     assert query(simulator, SUBSCRIBED)["data"] == {"xwa2_newsletter_subscribed": []}
-    query(simulator, FOLLOW, newsletter_id=str(news.jid))
-    query(simulator, MUTE, newsletter_id=str(news.jid))
+    followed = query(simulator, FOLLOW, newsletter_id=str(news.jid))["data"]
+    assert followed["xwa2_newsletter_join_v2"]["id"] == str(news.jid)
+    assert followed["xwa2_newsletter_follow"] == followed["xwa2_newsletter_join_v2"]
+    muted = query(simulator, MUTE, newsletter_id=str(news.jid))["data"]
+    assert muted["xwa2_newsletter_mute_v2"] == muted["xwa2_newsletter_update_viewer_settings"]
     (listed,) = query(simulator, SUBSCRIBED)["data"]["xwa2_newsletter_subscribed"]
     assert listed["viewer_metadata"] == {"mute": "ON", "role": "SUBSCRIBER"}
-    query(simulator, UNFOLLOW, newsletter_id=str(news.jid))
+    left = query(simulator, UNFOLLOW, newsletter_id=str(news.jid))["data"]
+    assert left["xwa2_newsletter_unfollow"] == left["xwa2_newsletter_leave_v2"]
     assert query(simulator, SUBSCRIBED)["data"] == {"xwa2_newsletter_subscribed": []}
     assert error_of(query(simulator, UNFOLLOW, newsletter_id=str(news.jid))) == 404
     assert error_of(query(simulator, MUTE, newsletter_id=str(news.jid))) == 403

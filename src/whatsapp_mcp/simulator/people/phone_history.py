@@ -50,7 +50,7 @@ class SharedHistory:
     kind: HistoryKind
     sync: history_sync.HistorySync
     direct_path: str
-    """Where the device has to download it; empty: it was part of the message."""
+    """Where the device has to download it; empty: it was in the message, whether or not it is a file as well."""
     receipts: Record[ReceivedReceipt]
 
     async def taken(self, *, timeout: float = 30.0) -> None:
@@ -188,17 +188,16 @@ class PhoneHistory:
         notification.chunkOrder, notification.progress = sync.chunkOrder, sync.progress
         if request_id:
             notification.peerDataRequestSessionID = request_id
-        if inline is None:
-            inline = kind == "initial" and device.inline_history and len(compressed) <= _INLINE_LIMIT
-        if inline:
+        inside = kind == "initial" and device.inline_history and len(compressed) <= _INLINE_LIMIT
+        if inside if inline is None else inline:
             notification.initialHistBootstrapInlinePayload = compressed
-        else:
+        if inline is not True:  # beside it too: there are clients that ask for it inside, and look for the file alone
             media = upload(self._world.media, MediaKind.HISTORY, compressed)
-            path = media.direct_path
-            notification.directPath, notification.fileLength = path, media.reference.length
+            notification.directPath, notification.fileLength = media.direct_path, media.reference.length
             notification.fileSHA256 = media.reference.sha256
             notification.fileEncSHA256 = media.reference.enc_sha256
             notification.mediaKey = media.reference.media_key
+            path = "" if notification.initialHistBootstrapInlinePayload else media.direct_path
         shared = SharedHistory(device, self._world.new_id(), kind, sync, path, self._receipts)
         self._transmit(device, message, shared.id)
         self.shared.add(shared)

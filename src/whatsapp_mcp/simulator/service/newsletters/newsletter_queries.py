@@ -114,13 +114,13 @@ class NewsletterQueries:
         follower = newsletter.followers.get(device.account)
         if follow:
             self._channels.follow(newsletter, device.account, device)
-            return {"xwa2_newsletter_join_v2": describe(newsletter, device.account)}
+            return _under(describe(newsletter, device.account), "join_v2", "follow")
         if follower is None:
             raise GraphQlError(404, "Not Found")
         if follower.role == "owner":
             raise GraphQlError(405, "Not Allowed")
         self._channels.unfollow(newsletter, device.account, device)
-        return {"xwa2_newsletter_leave_v2": _state_of(newsletter)}
+        return _under(_state_of(newsletter), "leave_v2", "unfollow")
 
     def _mute(self, device: SimDevice, given: Json, *, muted: bool) -> Json:
         newsletter = self._find(given.get("newsletter_id"))
@@ -128,7 +128,7 @@ class NewsletterQueries:
         if follower is None:
             raise GraphQlError(403, "Forbidden")
         state = self._channels.mute(newsletter, device.account, muted=muted, by=device)
-        return {"xwa2_newsletter_update_viewer_settings": state}
+        return _under(state, "update_viewer_settings", "mute_v2" if muted else "unmute_v2")
 
     def _set(self, device: SimDevice, given: Json) -> Json:
         """What reaches a follower: posts (``MUTE_ADMIN_ACTIVITY``), what others do (``MUTE_FOLLOWER_ACTIVITY``)."""
@@ -199,6 +199,11 @@ class NewsletterQueries:
         if updates.get("picture"):
             self._set_picture(newsletter, updates["picture"])
         return {"xwa2_newsletter_update": describe(newsletter, None)}
+
+
+def _under(told: Json, name: str, old_name: str) -> Json:
+    """An answer under its name, and under the one where Baileys looks for it up to 7.0.0-rc.9 (Types/Newsletter.ts)."""
+    return {f"xwa2_newsletter_{name}": told, f"xwa2_newsletter_{old_name}": told}
 
 
 def _state_of(newsletter: Newsletter) -> Json:
