@@ -19,7 +19,7 @@ from whatsapp_mcp.simulator.network.connection import SETTLING_SECONDS
 from whatsapp_mcp.simulator.service.device_lists import DeviceLists
 from whatsapp_mcp.simulator.service.groups.group_messages import participant_hash
 from whatsapp_mcp.simulator.service.login import PAUSE_SECONDS
-from whatsapp_mcp.simulator.service.prekeys import key_nodes
+from whatsapp_mcp.simulator.service.prekeys import PreKeys, key_nodes
 from whatsapp_mcp.simulator.state.accounts import PreKeyBundle, SignedPreKey, SimDevice
 from whatsapp_mcp.wire import xeddsa
 from whatsapp_mcp.wire.keys import KeyPair
@@ -195,9 +195,33 @@ async def test_a_device_is_told_that_its_keys_run_out(simulator: Simulator) -> N
     assert [one.get("value") for one in told if one is not None] == ["0", "4", "0"]
 
 
+async def test_a_device_that_was_away_is_told_that_its_keys_ran_out(simulator: Simulator) -> None:
+    simulator.phone.shares_keys = False
+    noise = KeyPair.generate()
+    device, _ = linked_device(simulator, noise)
+    payload = wa6.ClientPayload(username=int(device.account.number), device=1, passive=False)
+    client = await RawClient.connect(simulator.endpoint, noise, payload)
+    assert (await client.receive()).tag == "success"
+    device.link = None  # gone
+    device.one_time_prekeys.update({number: KeyPair.generate().public for number in range(5)})
+    PreKeys.take(device)
+    again = await RawClient.connect(simulator.endpoint, noise, payload)
+    notice = await key_notice(again)
+    assert notice.get("offline") == "0"
+    assert count_in(notice) == "4"
+
+
 async def key_count(client: RawClient) -> str:
+    return count_in(await key_notice(client))
+
+
+async def key_notice(client: RawClient) -> Node:
     while (notice := await client.receive()).get("type") != "encrypt":
         pass
+    return notice
+
+
+def count_in(notice: Node) -> str:
     told = notice.child("count")
     assert told is not None
     return told.get("value")
