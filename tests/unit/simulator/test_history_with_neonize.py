@@ -61,8 +61,7 @@ async def test_a_large_one_is_downloaded_and_then_deleted(linked: Linked) -> Non
     shared = linked.simulator.phone.share_history([HistoryChat(linked.ana, messages)], kind="full")
     data = await event_of(linked, shared, start)
     assert (data["syncType"], len(texts(data))) == ("FULL", 2000)
-    deleted = await linked.simulator.media.deletions.wait_for()
-    assert deleted.direct_path == shared[0].direct_path
+    deleted = await linked.simulator.media.deletions.wait_for(lambda file: file.direct_path == shared[0].direct_path)
     assert linked.simulator.world.media.find(deleted.path) is None
 
 
