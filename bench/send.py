@@ -31,8 +31,8 @@ __all__ = ["measure"]
 
 WARM_UP, ROUNDS, SECONDS = 5, 120, 40.0
 RATIO: Final = 1.55
-"""The goal is 1.5, and 1.41 to 1.51 is what runs on a calm machine come to: a twentieth is left for what differs between
-them, or the check would say now this, now that."""
+"""The goal is 1.5. On a calm machine runs come to 1.41 to 1.51: a twentieth is left for what differs between them, or
+the check would say now this, now that."""
 _CLAIM: Final = "INSERT INTO sends (key, fingerprint, message, started_at) VALUES (?, '', ?, ?)"
 
 
