@@ -85,10 +85,6 @@ def dump_mentions(mentions: Sequence[Jid]) -> str | None:
     return " ".join(text for jid in mentions if (text := dump_jid(jid))) or None
 
 
-def load_mentions(stored: str | None) -> tuple[Jid, ...]:
-    return tuple(stored_jid(jid) for jid in stored.split()) if stored else ()
-
-
 def dump_extra(extra: Mapping[str, object]) -> str | None:
     """JSON; what JSON does not know is stored as its text."""
     return encodable(json.dumps(extra, ensure_ascii=False, separators=(",", ":"), default=str)) if extra else None

@@ -76,10 +76,7 @@ class PartialIndex:
                 return False
         if lowest <= _BOTTOM:
             return self.table.merge(connection, begun=False)
-        if (
-            connection.execute(f"SELECT 1 FROM {MESSAGE_SEARCH.name}_idx LIMIT 1 OFFSET ?", (_LARGE,)).fetchone()
-            is None
-        ):
+        if not MESSAGE_SEARCH.is_larger(connection, _LARGE):
             return False
         below = connection.execute(
             f"SELECT id FROM {MESSAGE_SEARCH.name}_docsize WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?",
