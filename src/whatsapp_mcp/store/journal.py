@@ -142,8 +142,10 @@ class Journal:
 
     def read(self, number: int) -> bytes | None:
         with self._lock, suppress(OSError, KeyError), self._path.open("rb") as file:
+            size = self._waiting[number].size
             file.seek(number - self._moved + _ENTRY.size)
-            return file.read(self._waiting[number].size)
+            payload = file.read(size)
+            return payload if len(payload) == size else None
         return None
 
     def stored(self, numbers: Iterable[int]) -> None:

@@ -118,7 +118,9 @@ class StoreThread:
         others = [one for one in waiting if one[1] != EventCode.HISTORY_SYNC]
         read: list[int] = []
         for number, code in others:
-            self._read(code, self._journal.read(number) or b"")
+            if (payload := self._journal.read(number)) is None:  # it stays there, for the next process
+                continue
+            self._read(code, payload)
             read.append(number)
             if len(read) == MAX_BATCH or self._store.collected >= MOST_COLLECTED:
                 self._store.commit_collected()
@@ -259,7 +261,10 @@ class StoreThread:
         number = self._parts[0]
         if self._rest is None:
             payload = self._journal.read(number)
-            self._rest = iter(self._meaning(EventCode.HISTORY_SYNC, payload) if payload is not None else ())
+            if payload is None:  # it stays there, for the next process
+                self._parts.popleft()
+                return
+            self._rest = self._meaning(EventCode.HISTORY_SYNC, payload)
         some = list(islice(self._rest, MOST_COLLECTED))
         self._store.collect(one for one in some if not isinstance(one, Notice))
         if not self._store.flush():  # it stays in the journal, for the next process

@@ -248,3 +248,14 @@ def test_any_history_comes_back(path: Path) -> None:
                 waiting.append(payload)
         assert pending(journal) == entries(*waiting)
     journal.close()
+
+
+def test_of_what_was_cut_off_meanwhile_nothing_is_read(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "incoming")
+    whole, cut = journal.append(1, b"whole"), journal.append(1, b"cut off")
+    assert whole is not None
+    assert cut is not None
+    content = (tmp_path / "incoming").read_bytes()
+    os.truncate(tmp_path / "incoming", content.index(b"cut off") + 3)
+    assert (journal.read(whole), journal.read(cut)) == (b"whole", None)
+    journal.close()

@@ -507,6 +507,31 @@ def test_a_history_that_cannot_be_written_stays(bench: Bench) -> None:
     assert len(next_process(bench).journal.waiting()) == 2
 
 
+def test_what_cannot_be_read_back_now_stays_for_the_next_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Journal(tmp_path / "incoming")
+    for code, said in ((1, b"one"), (EventCode.HISTORY_SYNC, b"old"), (1, b"two")):
+        first.append(code, said)
+    first.close()
+    bench = Bench(tmp_path)
+    unreadable = {number for number, _ in bench.journal.waiting()[:2]}
+    read = bench.journal.read
+    monkeypatch.setattr(bench.journal, "read", lambda number: None if number in unreadable else read(number))
+    bench.thread.recover()
+    bench.thread.start()
+    assert bench.thread.close(WAIT)
+    assert bench.writer.stored == ["two"]
+    assert {number for number, _ in bench.journal.waiting()} == unreadable
+    bench.journal.close()
+    after = Bench(tmp_path)
+    after.thread.recover()
+    after.thread.start()
+    wait_until(lambda: after.writer.stored == ["one", "old"])
+    assert after.thread.close(WAIT)
+    after.journal.close()
+
+
 def test_a_history_without_a_journal_is_stored_too(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.journal.close()
