@@ -359,6 +359,7 @@ class Newsletter(View):
 class NewsletterPost(View):
     server_id: int
     """Ascending number of the post within its newsletter."""
+    deleted: bool = False
     text: str
     kind: MessageKind
     views: int
