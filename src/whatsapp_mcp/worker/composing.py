@@ -145,7 +145,7 @@ class Composer:
 def _forward(stored: StoredMessage, expiration: int, upload: Callable[[MediaType], Uploaded] | None = None) -> Message:
     if not stored.raw:
         raise InvalidArgument("message_id: there is nothing to forward in this message", field="message_id")
-    message = compose_forward(stored.file, expiration, upload)
+    message = compose_forward(stored, expiration, upload)
     if read_content(message) is None:
         raise InvalidArgument("message_id: this message cannot be forwarded", field="message_id")
     return message
