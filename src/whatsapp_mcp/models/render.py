@@ -135,17 +135,7 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
     if _is_unread(message):
         details["note"] = _why_unread(message)
     if message.votes:
-        details["votes"] = [
-            {
-                "option": one.option,
-                "count": one.count,
-                "voters": [
-                    _known(jid=str(jid), name=name)
-                    for jid, name in list(zip_longest(one.voters, one.voter_names))[:LIST_LENGTH]
-                ],
-            }
-            for one in message.votes[:LIST_LENGTH]
-        ]
+        details["votes"] = _votes(message)
     if message.cards:
         details["accounts"] = [{"jid": str(one.jid), "name": one.name} for one in message.cards]
     if message.answers:
@@ -154,6 +144,20 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
         if mark is not None:
             details[name] = _mark(mark)
     return details or None
+
+
+def _votes(message: Message) -> list[dict[str, Any]]:
+    return [
+        {
+            "option": one.option,
+            "count": one.count,
+            "voters": [
+                _known(jid=str(jid), name=name)
+                for jid, name in list(zip_longest(one.voters, one.voter_names))[:LIST_LENGTH]
+            ],
+        }
+        for one in message.votes[:LIST_LENGTH]
+    ]
 
 
 def _left_out(message: Message, lists: Mapping[str, Sequence[Any]]) -> dict[str, int]:
