@@ -14,6 +14,8 @@ from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import (
     ChatChanged,
+    ChatMarksRead,
+    ChatMarksSeen,
     LabelChanged,
     MessageDeletedForMe,
     MessageLabelled,
@@ -47,6 +49,7 @@ from whatsapp_mcp.store.rows import clamp, stored_jid
 from whatsapp_mcp.store.search.index import INDEX_VERSION, is_current
 from whatsapp_mcp.store.write.ahead import Ahead
 from whatsapp_mcp.store.write.app_state import AppState, ChatStatement
+from whatsapp_mcp.store.write.chat_marks import SeenMarks
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.event_log import EventLog
@@ -406,6 +409,8 @@ class StoreWriter:
                 case SendFinished():
                     sends.finish(self._connection, encodable(change.key), change.result, now)
                     deferred.finish(self._connection, encodable(change.key), change.result, now)
+                case ChatMarksSeen() | ChatMarksRead():
+                    self._marks_told(change, now)
                 case _ if isinstance(change, Saying):
                     self._said(change, now)
                 case _:
@@ -481,6 +486,16 @@ class StoreWriter:
             self._memberships.told(chat)
         if row.name != name:
             self._people.rename(chat)
+
+    def _marks_told(self, change: ChatMarksSeen | ChatMarksRead, now: int) -> None:
+        kept = self._meta("chat_marks")
+        seen = SeenMarks(str(kept) if kept is not None else None)
+        if isinstance(change, ChatMarksSeen):
+            self._apply_all(seen.look(change, now), now)
+        else:
+            seen.read(change)
+        if (keeps := seen.kept()) != kept:
+            self._set_meta("chat_marks", keeps)
 
     def _chat(self, chat: Jid, other: Jid | None, now: int) -> int:
         """The entity of the chat that a change names."""
