@@ -278,6 +278,14 @@ class Account:
         jid = None if answer.Error else optional(answer.Jid)
         return jid.bare if jid and jid.server == USER and jid.user else None
 
+    def lid_of(self, number: Jid) -> Jid | None:
+        """The LID of a phone number, when the linked device knows it."""
+        self.device()  # as in ``number_of``
+        query = to_proto(number).SerializeToString()
+        answer = parse(neonize_pb2.GetJIDFromStoreReturnFunction, self._client.call("GetLIDFromPN", query, len(query)))
+        jid = None if answer.Error else optional(answer.Jid)
+        return jid.bare if jid and jid.is_lid and jid.user else None
+
     @staticmethod
     def _check(answer: bytes, action: str) -> None:
         if answer:

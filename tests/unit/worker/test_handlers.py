@@ -215,7 +215,9 @@ def test_reply_to_somebody(session: Session) -> None:
     assert session.message("S1").reply_to_id == "A1"
 
 
-@pytest.mark.parametrize(("chat", "author"), [(ANA_LID, ME_LID), (ANA, ME), (TEAM, ME)], ids=["LID", "number", "group"])
+@pytest.mark.parametrize(
+    ("chat", "author"), [(ANA_LID, ME_LID), (ANA, ME), (TEAM, ME_LID)], ids=["LID", "number", "group"]
+)
 def test_reply_to_our_own_message(session: Session, chat: Jid, author: Jid) -> None:
     """We are named as the chat addresses people."""
     target = ANA if chat.is_person else chat
@@ -234,6 +236,41 @@ def test_reply_in_a_group_to_somebody(session: Session) -> None:
     options = SendOptions(reply_to_id="G1")
     session.run(SendMessage(chat=TEAM, message=TextOut(text="hello"), options=options))
     assert session.sent()[1].extendedTextMessage.contextInfo.participant == str(ANA_LID)
+
+
+@pytest.mark.parametrize("by_lid", [True, False])
+def test_people_are_mentioned_as_the_group_names_them(session: Session, *, by_lid: bool) -> None:
+    where = source(TEAM, ANA_LID, sender_alt=ANA) if by_lid else source(TEAM, ANA, sender_alt=ANA_LID)
+    session.receive(message_event(e2e.Message(conversation="hi team"), where, message_id="G1"))
+    session.will_send("S1", TEAM)
+    cleo, cleo_lid = Jid("4915100000009", "s.whatsapp.net"), Jid("100000000000009", "lid")  # the device alone knows it
+    session.client.answers["GetLIDFromPN"] = neonize_pb2.GetJIDFromStoreReturnFunction(
+        Jid=jid(cleo_lid)
+    ).SerializeToString()
+    options = SendOptions(mentions=(ANA, cleo))
+    session.run(SendMessage(chat=TEAM, message=TextOut(text=f"@{ANA.user} @{cleo.user}"), options=options))
+    text = session.sent()[1].extendedTextMessage
+    ana, cleo = (ANA_LID, cleo_lid) if by_lid else (ANA, cleo)
+    assert (text.text, list(text.contextInfo.mentionedJID)) == (
+        f"@{ana.user} @{cleo.user}",
+        [str(ana), str(cleo)],
+    )
+
+
+def test_whoever_is_mentioned_to_one_person_keeps_the_number(session: Session) -> None:
+    session.receive(from_ana())
+    session.will_send("S1", ANA_LID)
+    session.run(SendMessage(chat=ANA, message=TextOut(text="hi"), options=SendOptions(mentions=(ANA,))))
+    assert list(session.sent()[1].extendedTextMessage.contextInfo.mentionedJID) == [str(ANA)]
+
+
+def test_a_reply_to_our_own_message_names_our_number_in_a_group_of_numbers(session: Session) -> None:
+    session.receive(message_event(e2e.Message(conversation="hi"), source(TEAM, ANA), message_id="G1"))
+    session.will_send("S1", TEAM)
+    session.run(SendMessage(chat=TEAM, message=TextOut(text="one")))
+    session.will_send("S2", TEAM)
+    session.run(SendMessage(chat=TEAM, message=TextOut(text="two"), options=SendOptions(reply_to_id="S1")))
+    assert session.sent()[1].extendedTextMessage.contextInfo.participant == str(ME)
 
 
 def test_reply_to_what_is_not_there(session: Session) -> None:

@@ -74,7 +74,7 @@ _MESSAGE: Final = (
     "SELECT m.id, wire_chat.jid, wire_sender.jid, m.from_me, m.text, m.raw,"
     " (SELECT message FROM media WHERE media.arrival = m.arrival),"
     " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind,"
-    " m.extra, wire_sender.entity"
+    " m.extra, m.edited_at, wire_sender.entity"
     " FROM chats CROSS JOIN messages AS m ON m.chat = chats.entity AND m.id = ?2"
     " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender WHERE {chats}"
@@ -139,6 +139,7 @@ def _stored(
     has_media: int,
     kind: str,
     extra: str | None,
+    edited_at: int | None,
     _author: int,
 ) -> StoredMessage:
     by_list = load_extra(extra).get(BROADCAST_LIST)
@@ -153,6 +154,7 @@ def _stored(
         is_placeholder=kind == MessageKind.UNDECRYPTABLE,
         file=file or raw or b"",
         broadcast_list=stored_jid(by_list) if isinstance(by_list, str) and by_list else None,
+        is_edited=edited_at is not None,
     )
 
 

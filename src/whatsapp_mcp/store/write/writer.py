@@ -43,7 +43,7 @@ from whatsapp_mcp.models.views import SealedStatement, StoredMessage
 from whatsapp_mcp.store import deferred, looks, sends
 from whatsapp_mcp.store.deferred import DeferredSends
 from whatsapp_mcp.store.engine.choice import database_at, search_tables
-from whatsapp_mcp.store.identity import find_entity
+from whatsapp_mcp.store.identity import find_entity, goes_by_numbers, lid_of
 from whatsapp_mcp.store.records import KeyedSend, KnownPost, Look, Pauses, Settled
 from whatsapp_mcp.store.rows import clamp, stored_jid
 from whatsapp_mcp.store.search.index import INDEX_VERSION, is_current
@@ -212,6 +212,13 @@ class StoreWriter:
             if (chat and where is None) or (author and by is None):
                 return None
             return find_message(self._connection, encodable(message_id), where, by)
+
+    def lids_for(self, group: Jid, people: Iterable[Jid]) -> dict[Jid, Jid | None] | None:
+        """The LIDs of these people, by which the group names them; None: it names people by their numbers."""
+        with self._lock, self._database.errors():
+            if goes_by_numbers(self._connection, group):
+                return None
+            return {person: lid_of(self._connection, person) for person in people}
 
     @property
     def memberships_learned(self) -> int:
