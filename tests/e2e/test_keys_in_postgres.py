@@ -16,6 +16,7 @@ import pytest
 from tests.e2e.harness import Host, Json, body_of, environment, host_on, kill, session_of, until, whatsapp
 from tests.postgres import RestartableServer, restartable_server
 from whatsapp_mcp.simulator import VirtualContact
+from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
 from whatsapp_mcp.wire.app_state import Mutation
 
 PASSWORD = "h#u/n@t:e r'\\%&=?+ü"
@@ -106,6 +107,14 @@ async def test_an_account_lives_with_its_keys_in_a_schema(tmp_path: Path, databa
             await host.call("pinChat", chat_jid=ana.number, pinned=True)
             await simulator.phone.patches.wait_for(partial(names, index="pin_v1"))
             assert await host.call("appDevices")
+            ChatSettings(simulator.phone).archive(ana.account.lid, archived=False)
+            ChatSettings(simulator.phone).mute(ana.account.lid)
+            row: Json = {}
+            with anyio.fail_after(60):
+                while not ("muted_until" in row and "archived" not in row):
+                    await anyio.sleep(0.2)
+                    row = (await host.call("listChats"))["data"][0]
+            assert row["pinned"]
 
             for command in commands_of_this_run():
                 assert not any(written.encode() in command for written in WRITTEN)
