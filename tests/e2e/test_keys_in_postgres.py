@@ -13,9 +13,10 @@ import anyio
 import psycopg
 import pytest
 
-from tests.e2e.harness import Host, Json, body_of, environment, host_on, kill, until, whatsapp
+from tests.e2e.harness import Host, Json, body_of, environment, host_on, kill, session_of, until, whatsapp
 from tests.postgres import RestartableServer, restartable_server
 from whatsapp_mcp.simulator import VirtualContact
+from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
 from whatsapp_mcp.wire.app_state import Mutation
 
 PASSWORD = "h#u/n@t:e r'\\%&=?+ü"
@@ -42,7 +43,7 @@ def database(server: RestartableServer) -> Iterator[str]:
 async def shown(host: Host, contact: VirtualContact, count: int) -> list[str]:
     """The texts of a chat, newest first, when there are so many and none is undecryptable."""
     rows: list[Json] = []
-    with anyio.move_on_after(90):
+    with anyio.move_on_after(120):
         while len(rows) < count or any(row.get("kind") == "undecryptable" for row in rows):
             await anyio.sleep(0.1)
             body = body_of(await host.raw("getChatMessages", {"chat_jid": contact.number, "limit": 100}))
@@ -106,6 +107,14 @@ async def test_an_account_lives_with_its_keys_in_a_schema(tmp_path: Path, databa
             await host.call("pinChat", chat_jid=ana.number, pinned=True)
             await simulator.phone.patches.wait_for(partial(names, index="pin_v1"))
             assert await host.call("appDevices")
+            ChatSettings(simulator.phone).archive(ana.account.lid, archived=False)
+            ChatSettings(simulator.phone).mute(ana.account.lid)
+            row: Json = {}
+            with anyio.fail_after(60):
+                while not ("muted_until" in row and "archived" not in row):
+                    await anyio.sleep(0.2)
+                    row = (await host.call("listChats"))["data"][0]
+            assert row["pinned"]
 
             for command in commands_of_this_run():
                 assert not any(written.encode() in command for written in WRITTEN)
@@ -186,16 +195,17 @@ async def test_killed_in_the_middle_of_receiving(tmp_path: Path, database: str) 
                     told.append(f"{turn}.{number}")
                     ana.say(told[-1])
                     await anyio.sleep(0.01 * turn)
-                for pid in host.session_pids():
-                    kill(pid)
-                await until(lambda: host.session_pids(), what="the next session process")
+                pid = await session_of(host.data_dir)
+                kill(pid)
+                await until(lambda: pid not in host.session_pids(), what="its end")  # noqa: B023
+            await session_of(host.data_dir)
             assert sorted(await rows_or_placeholders(host, ana, len(told))) == sorted(told)
 
 
 async def rows_or_placeholders(host: Host, contact: VirtualContact, count: int) -> list[str]:
     """Every message is there; one whose content a crash took says so, and its place is counted for what is missing."""
     found: list[Json] = []
-    with anyio.move_on_after(90):
+    with anyio.move_on_after(120):
         while len(found) < count:
             await anyio.sleep(0.2)
             body = body_of(await host.raw("getChatMessages", {"chat_jid": contact.number, "limit": 100}))

@@ -4,8 +4,8 @@ Written from WhatsApp Web, not from another client. It checks the chain of Noise
 set, comes back with the short handshake, and is never passive. It wants Node, and packages that `python -m tests.peers`
 installs; where these are not, the tests are skipped.
 
-What it cannot do, and what is therefore not here: an answer to a retry receipt shows no device identity, as later
-versions do (its WaRetryCoordinator), and is refused; settings of privacy whose names it does not know.
+What it cannot do, and what is therefore not here: votes in its own polls, which it opens with the number of its device
+in the key; status updates, to which it makes no sessions; settings of privacy whose names it does not know.
 """
 
 from __future__ import annotations
@@ -89,6 +89,8 @@ async def test_lives_on_the_simulator() -> None:
         await see_who_is_there(phone, peer, ana)
         await meet_in_a_group(simulator, peer, ana)
         await come_back(phone, peer, ana)
+        await recover(simulator, phone, peer, ana)
+        await prove_an_address(simulator, phone, peer)
         await peer.call("logout")
         assert list(phone.account.devices) == [0]
 
@@ -162,6 +164,27 @@ async def come_back(phone: SimulatedPhone, peer: Zapo, ana: VirtualContact) -> N
     await peer.call("connect")
     assert text_of(await peer.message(waited.id)) == "while you were away"
     await peer.event("offline_resume", lambda told: told["status"] == "complete", start=start)
+
+
+async def recover(simulator: Simulator, phone: SimulatedPhone, peer: Zapo, ana: VirtualContact) -> None:
+    """Its answer to a retry receipt shows no device identity, which was shown before."""
+    ana.signal.end_session(phone.account.devices[1].address)
+    sent = await peer.send(str(ana.account.pn), "again")
+    assert (await got(ana, sent)).text == "again"
+    simulator.faults.corrupt_messages(times=1)
+    said = ana.say("broken on the way", to=phone.account)
+    assert text_of(await peer.message(said.id)) == "broken on the way"
+
+
+async def prove_an_address(simulator: Simulator, phone: SimulatedPhone, peer: Zapo) -> None:
+    assert (await peer.call("email.getStatus"))["email"] is None
+    assert (await peer.call("email.setEmail", "rita@example.com", "settings"))["email"] == "rita@example.com"
+    await peer.call("email.requestVerificationCode", {"languageCode": "en", "localeCode": "US"})
+    email = simulator.emails.of(phone)
+    assert email is not None
+    assert (await peer.call("email.verifyCode", email.code))["verified"]
+    await peer.call("email.confirm", "settings")
+    assert (await peer.call("email.getStatus"))["confirmed"]
 
 
 async def test_talks_with_our_server(tmp_path: Path) -> None:

@@ -131,6 +131,37 @@ class MessageLabelled:
     """Of the message; WhatsApp's app state does not tell."""
 
 
+@dataclass(frozen=True, slots=True)
+class ChatMarks:
+    """How the account has a chat, where that is not as every chat is at first."""
+
+    chat: Jid
+    pinned: bool = False
+    archived: bool = False
+    muted_until: int = 0
+    """As in ``ChatChanged``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMarksSeen:
+    """What neonize's database has of all chats, which it takes from the app state by itself."""
+
+    device: str
+    """Whose database it is: nothing of another one counts."""
+    versions: dict[str, int]
+    """Of the collections that it is from."""
+    chats: tuple[ChatMarks, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMarksRead:
+    """Changes that a side login read, or made: they are newer than what neonize's database has of these collections
+    until that is of the same version."""
+
+    versions: dict[str, int]
+    changes: tuple[ChatChanged, ...]
+
+
 AppStateChange = (
     ChatChanged
     | MessageStarred

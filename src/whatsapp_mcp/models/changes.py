@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.app_state import AppStateChange
+from whatsapp_mcp.models.app_state import AppStateChange, ChatMarksRead, ChatMarksSeen
 from whatsapp_mcp.models.content import Content, EventAnswer
 from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 
@@ -330,6 +330,8 @@ Change = (
     | MessageTranscribed
     | SendFinished
     | AppStateChange
+    | ChatMarksSeen
+    | ChatMarksRead
     | Live
 )
 """All that a store takes in. Those of one message or chat may come in any order, and before it; but a placeholder comes

@@ -122,28 +122,21 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
     if left_out := _left_out(message, lists):
         details["left_out"] = left_out
     details.pop(QUOTED_TEXT, None)
-    for name in details.keys() & _TIMES:
-        details[name] = _moment(details[name]) or details[name]
+    details |= _times_in(details)
+    if isinstance(payment := details.get("payment"), dict):
+        details["payment"] = payment | _times_in(payment)
     if message.quoted is not None and (message.quoted.is_claim or message.reply_to_id not in beside):
         details["quoted"] = _quoted(message.quoted)
     if message.parts:
         details["parts"] = list(message.parts[:LIST_LENGTH])
     if message.forwarded:
         details["forwarded"] = True
+    if message.seconds:
+        details["seconds"] = message.seconds
     if _is_unread(message):
         details["note"] = _why_unread(message)
     if message.votes:
-        details["votes"] = [
-            {
-                "option": one.option,
-                "count": one.count,
-                "voters": [
-                    _known(jid=str(jid), name=name)
-                    for jid, name in list(zip_longest(one.voters, one.voter_names))[:LIST_LENGTH]
-                ],
-            }
-            for one in message.votes[:LIST_LENGTH]
-        ]
+        details["votes"] = _votes(message)
     if message.cards:
         details["accounts"] = [{"jid": str(one.jid), "name": one.name} for one in message.cards]
     if message.answers:
@@ -152,6 +145,20 @@ def _details(message: Message, beside: Container[str]) -> dict[str, Any] | None:
         if mark is not None:
             details[name] = _mark(mark)
     return details or None
+
+
+def _votes(message: Message) -> list[dict[str, Any]]:
+    return [
+        {
+            "option": one.option,
+            "count": one.count,
+            "voters": [
+                _known(jid=str(jid), name=name)
+                for jid, name in list(zip_longest(one.voters, one.voter_names))[:LIST_LENGTH]
+            ],
+        }
+        for one in message.votes[:LIST_LENGTH]
+    ]
 
 
 def _left_out(message: Message, lists: Mapping[str, Sequence[Any]]) -> dict[str, int]:
@@ -166,12 +173,16 @@ def _has_no_details(message: Message) -> bool:
     """As most messages."""
     said = message.extra or message.quoted or message.parts or message.votes or message.cards or message.answers
     longest = max(len(message.reactions), len(message.mentions))
-    marked = message.pinned or message.kept or message.forwarded
+    marked = message.pinned or message.kept or message.forwarded or message.seconds
     return not (said or marked or longest > LIST_LENGTH or message.more_mentions or _is_unread(message))
 
 
-_TIMES: Final = frozenset({"start_time", "end_time", "moved_from"})
+_TIMES: Final = frozenset({"start_time", "end_time", "moved_from", "expires", "paid_at"})
 """Facts that are times: seconds since 1970, or ISO 8601."""
+
+
+def _times_in(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _moment(facts[name]) or facts[name] for name in facts.keys() & _TIMES}
 
 
 def _moment(value: object) -> datetime | None:

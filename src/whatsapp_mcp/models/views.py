@@ -190,6 +190,8 @@ class StoredMessage:
     """Serialized waE2E.Message that has the file: ``raw``, unless the picture came again in better quality."""
     broadcast_list: Jid | None = None
     """The list of its author's by which it came: a receipt for it goes there."""
+    is_edited: bool = False
+    """``text`` counts, and what is in ``raw`` and ``file`` does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +373,7 @@ class Newsletter(View):
 class NewsletterPost(View):
     server_id: int
     """Ascending number of the post within its newsletter."""
+    deleted: bool = False
     text: str
     kind: MessageKind
     views: int

@@ -30,16 +30,23 @@ async def send_message(services: Services, arguments: args.SendMessageArguments)
     text = arguments["message"]
     if not text.strip():
         raise InvalidArgument("message is blank", field="message")
-    mentions = await mentioned_in(services, text, arguments.get("mentions") or ())
+    text, mentions = await mentioned_in(services, text, arguments.get("mentions") or ())
     chat, options = await replying(services, arguments)
     return await send(services, chat, TextOut(text=text), options.model_copy(update={"mentions": mentions}))
 
 
-async def mentioned_in(services: Services, text: str, named: Iterable[str]) -> tuple[Jid, ...]:
-    """Whom a text notifies: those of the parameter ``mentions``, and the numbers after an @ in it."""
-    mentioned = [await person(services, entry, field="mentions") for entry in named]
+async def mentioned_in(services: Services, text: str, named: Iterable[str]) -> tuple[str, tuple[Jid, ...]]:
+    """The text, and whom it notifies: those of the parameter ``mentions``, and the numbers after an @ in it.
+
+    Where one of them has the name after the @, the digits take its place: phones show the name only for these.
+    """
+    names = dict.fromkeys(entry.strip().removeprefix("@") for entry in named)
+    people = {name: await person(services, name, field="mentions") for name in names}
+    for name in sorted(people, key=len, reverse=True):  # "@Ana Maria" before "@Ana"
+        text = re.sub(rf"(?<![\w@.])@{re.escape(name)}(?!\w)", f"@{people[name].user}", text, flags=re.IGNORECASE)
     written = [Jid(digits, "s.whatsapp.net") for digits in _MENTION.findall(text)]
-    return tuple(dict.fromkeys([*mentioned, *written]))
+    lids = {jid.user for jid in people.values() if jid.is_lid}
+    return text, tuple(dict.fromkeys([*people.values(), *(jid for jid in written if jid.user not in lids)]))
 
 
 @operation("sendLocation")

@@ -36,7 +36,7 @@ async def schedule_message(services: Services, arguments: args.ScheduleMessageAr
     if not text.strip():
         raise InvalidArgument("message is blank", field="message")
     due = moment_to_come(arguments["at"], "at", now_ms(), services.settings.zone)
-    mentions = await mentioned_in(services, text, arguments.get("mentions") or ())
+    text, mentions = await mentioned_in(services, text, arguments.get("mentions") or ())
     chat, options = await replying(services, arguments)
     settings = services.settings
     schedule = Schedule(

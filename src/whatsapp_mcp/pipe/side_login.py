@@ -125,6 +125,8 @@ class Learned(Wire):
 
     type: Literal["learned"] = "learned"
     changes: tuple[NamedChange, ...]
+    versions: dict[str, int]
+    """Up to which the collections were read."""
 
 
 class LoginDone(Wire):

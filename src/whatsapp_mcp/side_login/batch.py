@@ -78,6 +78,11 @@ class Batch:
         """What was read on the way: our changes, and what other devices changed in the same collections."""
         return changes_of(self._collections.learned) if self._collections is not None else []
 
+    @property
+    def versions(self) -> dict[str, int]:
+        """Of the collections that ``changes`` are from."""
+        return self._collections.versions if self._collections is not None else {}
+
     async def _work(self) -> None:
         device = await asyncio.to_thread(self._database.device)
         payload = login_payload(device.jid, self._version)

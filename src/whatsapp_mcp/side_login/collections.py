@@ -40,6 +40,11 @@ class Collections:
         """What was read from the server, ours or another device's, in the order in which it was made per collection."""
         self._seen: set[bytes] = set()
 
+    @property
+    def versions(self) -> dict[str, int]:
+        """Up to which each collection was read; of those that were."""
+        return {name: state.version for name, state in self._states.items()}
+
     def has_seen(self, value_mac: bytes) -> bool:
         """Whether a value with this MAC was among what the server gave out: then our upload of it was accepted."""
         return value_mac in self._seen

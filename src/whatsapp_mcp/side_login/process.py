@@ -86,7 +86,7 @@ class SideLogin:
         changes = batch.changes
         logger.info("a side login for %d requests; %d changes were read", len(batch.requests), len(changes))
         if changes:
-            self._write(codec.encode(p.Learned(changes=tuple(changes))))
+            self._write(codec.encode(p.Learned(changes=tuple(changes), versions=batch.versions)))
         for call_id, request in self._requests.items():
             if request in batch.requests:
                 self._answer(call_id, request)

@@ -111,6 +111,8 @@ def _account(account: SimAccount, actor: Actor, keys: KeptPhone, contact: str | 
         business_name=account.business_name,
         about=account.about,
         privacy=dict(account.privacy),
+        blocked=sorted(other.number for other in account.blocked),
+        disappearing_seconds=account.default_disappearing_seconds,
         contact=contact,
         next_device_number=account.next_device_number,
         collections={name: list(collection.patches) for name, collection in account.collections.items()},
@@ -176,11 +178,13 @@ class Before:
     ) -> tuple[SimAccount, KeptPhone | None]:
         """A new account, with what it had before, and the keys of its phone of then. Raises ValueError: it is there."""
         kept = self._accounts.get(number)
+        business_name = kept.business_name if kept is not None and business_name is None else business_name
         account = world.add_account(number, kept.push_name if kept else push_name, business_name=business_name)
         if kept is None:
             return account, None
         account.about, account.next_device_number = kept.about, kept.next_device_number
         account.privacy.update(kept.privacy)
+        account.default_disappearing_seconds = kept.disappearing_seconds
         for name, patches in kept.collections.items():
             account.collections[name] = Collection(list(patches))
         return account, kept.phone
@@ -191,7 +195,10 @@ class Before:
         return [account for account in self._accounts.values() if account.number not in there]
 
     def put_back(self, world: World, phones: Iterable[SimulatedPhone], groups: SimGroups) -> None:
-        """Linked devices and groups, once everybody is there."""
+        """Linked devices, groups and who is blocked, once everybody is there."""
+        for account in world.accounts:
+            blocked = self._accounts[account.number].blocked if account.number in self._accounts else ()
+            account.blocked |= {other for other in world.accounts if other.number in blocked}
         for phone in phones:
             kept, devices = self._accounts.get(phone.account.number), phone.account.devices
             if kept is not None:

@@ -66,12 +66,16 @@ class Simulator:
         self.catalogues = services.catalogues
         """What shops sell."""
         self.contact_links = services.contact_links
+        self.emails = services.emails
+        """The e-mail addresses that accounts gave, and the codes sent there."""
         self.media = services.media
         self.mex = services.mex
         self.privacy = services.privacy
         self.profile = services.profile
         self.groups = services.groups
         """All groups, and what can be done in them."""
+        self.standing = services.standing
+        """What clients reported as spam."""
         self.newsletters = services.newsletters
         """All newsletters, and what can be done with them."""
         self._before = Before(self.config.state)
@@ -353,7 +357,7 @@ class Simulator:
 
     # --- the rest ---
 
-    async def until_delivered(self, *, timeout: float = 10.0) -> None:
+    async def until_delivered(self, *, timeout: float = 30.0) -> None:
         """Wait until no connected client owes a confirmation: everything sent to them was taken in.
 
         Raises:

@@ -36,6 +36,14 @@ class Elsewhere(NamedTuple):
     """Of the newest hits."""
 
 
+class KnownPost(NamedTuple):
+    """A stored post of a channel, by its number there."""
+
+    number: int
+    message_id: str
+    author: Jid
+
+
 @dataclass(frozen=True, slots=True)
 class Hint:
     """What would find something where a search found nothing."""

@@ -45,6 +45,7 @@ from whatsapp_mcp.session_db.ratchets import never_back
 from whatsapp_mcp.settings import Settings
 from whatsapp_mcp.supervisor.board import StateBoard
 from whatsapp_mcp.supervisor.decision import Decision, Wanted, decide, note_end_elsewhere, note_failed_start
+from whatsapp_mcp.supervisor.following import following
 from whatsapp_mcp.supervisor.link import Link
 from whatsapp_mcp.supervisor.looking import Looking
 from whatsapp_mcp.supervisor.starting import SESSION_COMMAND, start_session
@@ -472,7 +473,8 @@ class SessionManager:
         if self._board.snapshot.own_jid is None:
             with contextlib.suppress(WhatsAppMcpError):
                 self._board.linked_as(await asyncio.to_thread(linked_device, self._settings.keys))
-        async with self._elsewhere.watching(link) if self._elsewhere is not None else contextlib.nullcontext():
+        watching = self._elsewhere.watching(link) if self._elsewhere is not None else contextlib.nullcontext()
+        async with watching, following(self._settings.keys, link):
             async for notice in link.notices():
                 if isinstance(notice, Logged):
                     logging.getLogger(notice.logger).log(notice.level, notice.text)

@@ -153,14 +153,17 @@ def _with_caption(message: Message) -> Message:
     return e2e.Message(documentWithCaptionMessage=e2e.FutureProofMessage(message=message))
 
 
-def compose_forward(raw: bytes, expiration: int, upload: Callable[[MediaType], Uploaded] | None = None) -> Message:
-    """A stored message once more, marked as forwarded; quotes and mentions stay behind.
+def compose_forward(
+    stored: StoredMessage, expiration: int, upload: Callable[[MediaType], Uploaded] | None = None
+) -> Message:
+    """A stored message once more, as it reads now, marked as forwarded; quotes and mentions stay behind.
 
     Args:
         upload: Uploads the media of the message again; without it, the copy points to the first upload.
     """
-    message, _ = unwrap(parse(e2e.Message, raw))
+    message, _ = unwrap(parse(e2e.Message, stored.file))
     message.ClearField("messageContextInfo")
+    _bring_up_to_date(message, stored)
     if message.HasField("conversation"):
         message = e2e.Message(extendedTextMessage=e2e.ExtendedTextMessage(text=message.conversation))
     for field, value in message.ListFields():
@@ -221,6 +224,22 @@ def _key(*, chat: Jid, message_id: str, author: Jid, from_me: bool) -> common.Me
     return key
 
 
+def _bring_up_to_date(message: Message, stored: StoredMessage) -> None:
+    """Put the text of its last edit into a message as it was sent first."""
+    if not stored.is_edited:
+        return
+    for field, value in message.ListFields():
+        if field.name == "conversation":
+            message.conversation = stored.text
+        elif field.name == "extendedTextMessage":
+            context = value.contextInfo
+            value.CopyFrom(
+                e2e.ExtendedTextMessage(text=stored.text, contextInfo=context)
+            )  # a preview was of the old one
+        elif field.name in _MEDIA_FIELDS and "caption" in value.DESCRIPTOR.fields_by_name:
+            value.caption = stored.text
+
+
 def _quoted(stored: StoredMessage) -> Message:
     """What a reply shows of the message; its text alone when the message was not kept as it came."""
     if not stored.raw:
@@ -229,6 +248,7 @@ def _quoted(stored: StoredMessage) -> Message:
     inner, _ = unwrap(quoted)
     for message in (quoted, inner):
         message.ClearField("messageContextInfo")  # the secret of a poll is not for passing on
+    _bring_up_to_date(inner, stored)
     for field, value in inner.ListFields():
         if field.message_type is not None and "contextInfo" in field.message_type.fields_by_name:
             # A quote of a quote of a quote … grows until no parser takes it (protobuf: 100 levels).

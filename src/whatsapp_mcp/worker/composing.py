@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from whatsapp_mcp.errors import InvalidArgument, NotFound
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.media import downloads
 from whatsapp_mcp.media.limits import MIB
-from whatsapp_mcp.models.outgoing import MediaOut, MediaType
+from whatsapp_mcp.models.outgoing import MediaOut, MediaType, SendOptions, TextOut
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.pipe import messages as p
 from whatsapp_mcp.platform.sockets import sent_since_now
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _COPY_LIMIT: Final = 100 * MIB
 """Bytes of a file that is uploaded again: neonize holds it in memory some times over."""
 _COPY_SECONDS: Final = 40.0
+_MENTION: Final = re.compile(r"@([0-9]{5,20})(?![0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,8 @@ class Composer:
         """Our own messages carry our LID where the chat is addressed by LIDs, else our number."""
         if not stored.from_me:
             return Author(stored.wire_sender, from_me=False)
-        own = self._account.device()
-        use_lid = own.lid is not None and stored.wire_chat.is_lid
+        own, chat = self._account.device(), stored.wire_chat
+        use_lid = chat.is_lid or (chat.is_group and self._lids_for(chat, ()) is not None)
         jid = own.lid if use_lid and own.lid else own.jid
         return Author(jid.bare, from_me=True)
 
@@ -82,7 +84,26 @@ class Composer:
         if isinstance(outgoing, MediaOut):
             uploaded = self._upload(outgoing.path, outgoing.kind, command.chat)
             return compose_media(outgoing, uploaded, command.options, quoted)
+        if isinstance(outgoing, TextOut) and command.options.mentions and command.chat.is_group:
+            return compose(*self._as_named(outgoing, command.options, command.chat), quoted)
         return compose(outgoing, command.options, quoted)
+
+    def _as_named(self, text: TextOut, options: SendOptions, group: Jid) -> tuple[TextOut, SendOptions]:
+        """Whom it mentions as the group names people, in the text too: phones notify nobody, and show digits, where a
+        number stands in a group that goes by LIDs."""
+        lids = self._lids_for(group, options.mentions)
+        if lids is None:
+            return text, options
+        named = {
+            person: lids[person] or (person if person.is_lid else self._account.lid_of(person)) or person
+            for person in options.mentions
+        }
+        digits = {person.user: jid.user for person, jid in named.items()}
+        words = _MENTION.sub(lambda found: "@" + digits.get(found[1], found[1]), text.text)
+        return TextOut(text=words), options.model_copy(update={"mentions": tuple(named.values())})
+
+    def _lids_for(self, group: Jid, people: Sequence[Jid]) -> dict[Jid, Jid | None] | None:
+        return self._store.run_now(lambda writer: writer.lids_for(group, people))
 
     def _quoted(self, command: p.SendMessage) -> StoredMessage | None:
         options = command.options
@@ -124,7 +145,7 @@ class Composer:
 def _forward(stored: StoredMessage, expiration: int, upload: Callable[[MediaType], Uploaded] | None = None) -> Message:
     if not stored.raw:
         raise InvalidArgument("message_id: there is nothing to forward in this message", field="message_id")
-    message = compose_forward(stored.file, expiration, upload)
+    message = compose_forward(stored, expiration, upload)
     if read_content(message) is None:
         raise InvalidArgument("message_id: this message cannot be forwarded", field="message_id")
     return message

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import NotConnected, RateLimited, SessionError, SessionTimeout, WhatsAppMcpError
-from whatsapp_mcp.models.app_state import AppStateChange
+from whatsapp_mcp.models.app_state import ChatChanged, ChatMarksRead
 from whatsapp_mcp.models.changes import Change
 from whatsapp_mcp.models.side_login import Answer
 from whatsapp_mcp.pipe import codec
@@ -98,7 +98,7 @@ class SideLogins:
         self._task: asyncio.Task[None] | None = None
         self._login: Login | None = None
         self._news = asyncio.Event()
-        self._learned: list[AppStateChange] = []
+        self._learned: list[Change] = []
         self._begun = self._done = self._over = False
 
     async def ask(self, command: Command[Answer[R]]) -> Answer[R]:
@@ -220,7 +220,8 @@ class SideLogins:
                     case p.Accepted() if line.id in self._waiting:
                         self._waiting[line.id].accepted = True
                     case p.Learned():
-                        self._learned += line.changes
+                        marks = tuple(change for change in line.changes if isinstance(change, ChatChanged))
+                        self._learned += [*line.changes, ChatMarksRead(line.versions, marks)]
                     case p.LoginDone():
                         self._done = True
                     case dict():

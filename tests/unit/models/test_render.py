@@ -56,3 +56,11 @@ def test_of_others_there_is_no_note() -> None:
 )
 def test_times_are_utc(moment: datetime, text: str) -> None:
     assert time_text(moment) == text
+
+
+def test_times_of_a_kind_are_times_and_its_length_is_told() -> None:
+    until, extra = 1_796_000_000, {"group_name": "Club", "payment": {"amount": "1 EUR", "paid_at": 1_796_000_060}}
+    details = shown(kind=MessageKind.INVITE, extra=extra | {"expires": until})["details"]
+    assert details["expires"] == datetime.fromtimestamp(until, UTC)
+    assert details["payment"] == {"amount": "1 EUR", "paid_at": datetime.fromtimestamp(until + 60, UTC)}
+    assert shown(kind=MessageKind.VOICE, seconds=7)["details"] == {"seconds": 7}

@@ -95,6 +95,14 @@ async def test_mentions(bench: Bench) -> None:
     assert bench.session.last(SendMessage).options.mentions == (ANA, BO, number("4915100000005"))
 
 
+async def test_a_mentioned_name_after_an_at_gives_way_to_the_digits_that_phones_show_it_for(bench: Bench) -> None:
+    words = "@ana, ask @Anatol or mail@Ana.example, @Ana. @+49 151 00000002!"
+    await bench.run("sendMessage", phone="Team", message=words, mentions=["@Ana", "+49 151 00000002"])
+    sent = bench.session.last(SendMessage)
+    assert sent.message == TextOut(text=f"@{ANA.user}, ask @Anatol or mail@Ana.example, @{ANA.user}. @4915100000002!")
+    assert sent.options.mentions == (ANA, BO)
+
+
 @pytest.mark.parametrize(
     ("text", "mentioned"),
     [

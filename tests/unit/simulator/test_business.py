@@ -10,11 +10,14 @@ import pytest
 
 from tests.unit.simulator.raw_client import RawClient, open_tunnel
 from tests.unit.simulator.test_media import HOST, Browser
+from tests.unit.simulator.test_newsletters import error_of as refusal_of
+from tests.unit.simulator.test_newsletters import query
 from tests.unit.simulator.test_strictness import ask, error_of, login
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator import Simulator
 from whatsapp_mcp.simulator.service.business import BusinessDetails, OpeningHours
 from whatsapp_mcp.simulator.service.catalogue import Product
+from whatsapp_mcp.simulator.service.mex import Json
 from whatsapp_mcp.wire.node import Node
 
 
@@ -52,17 +55,20 @@ async def test_a_shop_changes_what_it_shows_of_itself(simulator: Simulator) -> N
         [leaf("address", "1 Main St"), leaf("email", "a@example.org"), leaf("website", "https://example.org")],
         [leaf("email", ""), Node("business_hours", {"timezone": "Europe/Lisbon"}, days)],
         [Node("cover_photo", {"id": "77", "op": "update", "token": "x", "ts": "1"})],
+        [leaf("latitude", "38.7"), leaf("longitude", "-9.1")],
     ):
         answer = await ask(client, "w:biz", "set", Node("business_profile", dict(delta), content))
         assert answer.get("type") == "result"
     told = await profile(client, device.account.pn)
     assert (text(told, "address"), text(told, "website")) == ("1 Main St", "https://example.org")
+    assert (text(told, "latitude"), text(told, "longitude")) == ("38.7", "-9.1")
     assert told.child("email") is None
     hours, photo = told.child("business_hours"), told.child("cover_photo")
     assert hours is not None and photo is not None and photo.get("id") == "77"
     assert [one.attrs for one in hours.children()] == [day, days[1].attrs]
     assert simulator.business.of(device.account) == BusinessDetails(
         address="1 Main St",
+        position=(38.7, -9.1),
         websites=("https://example.org",),
         timezone="Europe/Lisbon",
         hours=(OpeningHours("mon", 540, 1080), OpeningHours("tue", by_appointment=True)),
@@ -73,7 +79,9 @@ async def test_a_shop_changes_what_it_shows_of_itself(simulator: Simulator) -> N
 async def test_odd_changes_of_a_profile(simulator: Simulator) -> None:
     client, device, _ = await login(simulator)
     wrong_day = Node("business_hours_config", {"day_of_week": "mon", "mode": "specific_hours", "open_time": "x"})
-    for content in ([], [Node("address", {}, b"\xff")], [Node("business_hours", {}, [wrong_day])]):
+    nowhere = [leaf("latitude", "91"), leaf("longitude", "0")]
+    half = [leaf("latitude", "9")]
+    for content in ([], [Node("address", {}, b"\xff")], [Node("business_hours", {}, [wrong_day])], nowhere, half):
         assert error_of(await ask(client, "w:biz", "set", Node("business_profile", {}, content))) == "400"
     assert error_of(await ask(client, "w:biz", "set", Node("other"))) == "501"
     assert simulator.business.of(device.account) is None
@@ -175,3 +183,48 @@ async def test_the_pictures_of_shops_are_uploaded_as_they_are(path: str, simulat
     status, answer = await browser.upload(picture, path=f"{path}/{token}")
     assert status == 200 and ("meta_hmac" in answer and "fbid" in answer) is path.startswith("/pps")
     assert await browser.ask("GET", answer["direct_path"]) == (200, picture)
+
+
+async def test_a_catalogue_and_an_order_in_graphql(simulator: Simulator) -> None:
+    shop = await simulator.add_contact("Petals", business_name="Petals")
+    jid, products = str(shop.account.pn), [Product(name, 1990, images=("https://a/1",)) for name in ("Rose", "Tulip")]
+    simulator.catalogues.of(shop).extend(products)
+    simulator.catalogues.collect(shop, "Spring", products)
+
+    def told(query_id: str, **request: object) -> Json:
+        found: Json = query(simulator, query_id, request=request)["data"]
+        return found
+
+    page = {"jid": jid, "limit": "1", "width": "100", "allow_shop_source": "ALLOWSHOPSOURCE_TRUE"}
+    first = told("30445081048424116", product_catalog=page)["xwa_product_catalog_get_product_catalog"][
+        "product_catalog"
+    ]
+    (rose,) = first["products"]
+    assert (rose["name"], rose["price"], rose["is_hidden"]) == ("Rose", "1990", "ISHIDDEN_FALSE")
+    assert rose["media"]["images"][0]["request_image_url"] == "https://a/1"
+    page["after"] = first["paging"]["after"]
+    second = told("30445081048424116", product_catalog=page)["xwa_product_catalog_get_product_catalog"][
+        "product_catalog"
+    ]
+    assert ([one["name"] for one in second["products"]], second["paging"]["after"]) == (["Tulip"], "")
+    wanted = {"biz_jid": jid, "collection_limit": "51", "item_limit": "1"}
+    (spring,) = told("9430970660362540", collections=wanted)["xwa_product_catalog_get_collections"]["collections"]
+    assert (spring["name"], [one["name"] for one in spring["products"]]) == ("Spring", ["Rose"])
+    single = told("9546992575408789", collection={"biz_jid": jid, "id": spring["id"]})
+    assert len(single["xwa_product_catalog_get_single_collection"]["collection"]["products"]) == 2
+    one = told("9660926520672123", product={"jid": jid, "product_id": products[1].id})
+    assert one["xwa_product_catalog_get_product"]["product_catalog"]["product"]["name"] == "Tulip"
+    some = told("30125049463760630", product_list={"jid": jid, "products": [{"id": products[0].id}, {"id": "1"}]})
+    assert len(some["xwa_product_catalog_get_product_list"]["product_list"]["products"]) == 1
+    order = simulator.catalogues.order((products[0], 3))
+    asked = {"jid": jid, "id": order.id, "token": {"sensitive_string_value": order.token}}
+    info = told("26593811266898374", order=asked)["xwa_checkout_get_order_info"]["order"]
+    assert (info["price_details"]["total_amount"], info["products"][0]["quantity"]) == ("5970", "3")
+    for query_id, name, request in (
+        ("26593811266898374", "order", asked | {"token": {"sensitive_string_value": "x"}}),
+        ("30445081048424116", "product_catalog", {"jid": "1@lid"}),
+        ("9660926520672123", "product", {"jid": jid, "product_id": "1"}),
+        ("9546992575408789", "collection", {"biz_jid": jid, "id": "7"}),
+    ):
+        assert refusal_of(query(simulator, query_id, request={name: request})) == 404
+    assert refusal_of(query(simulator, "30445081048424116", request={"product_catalog": page | {"limit": "x"}})) == 400

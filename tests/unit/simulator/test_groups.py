@@ -383,6 +383,12 @@ async def test_the_description_names_its_predecessor(people: People) -> None:
     assert group.description is None
 
 
+async def test_a_timer_without_a_number_is_a_week(people: People) -> None:
+    group = await people.group()
+    assert people.ask(people.ana, "set", group.jid, Node("ephemeral")).get("type") == "result"
+    assert group.ephemeral_seconds == 7 * 24 * 3600
+
+
 @pytest.mark.parametrize(
     ("request_", "code"),
     [

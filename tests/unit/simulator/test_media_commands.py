@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from whatsapp_mcp.simulator import Simulator
 from whatsapp_mcp.simulator.control.commands import Commands
+from whatsapp_mcp.wire.node import Node
 
 
 @pytest.fixture
@@ -108,6 +109,24 @@ async def test_newsletters(commands: Commands) -> None:
     assert [news["role"] for news in await commands.run("newsletters", {})] == ["subscriber"]
     with pytest.raises(LookupError):
         await commands.run("newsletter_react", {**reaction, "server_id": 7})
+    as_admin = {"newsletter": "News", "contact": "Bea"}
+    with pytest.raises(LookupError):
+        await commands.run("newsletter_admin", as_admin)
+    news, bea = commands._simulator.newsletter("News"), commands._simulator.contact("Bea").account
+    news.invited[bea] = int(commands._simulator.world.clock()) + 60
+    await commands.run("newsletter_admin", as_admin)
+    assert news.followers[bea].role == "admin"
+
+
+async def test_the_email_address_is_told(commands: Commands) -> None:
+    assert await commands.run("email", {}) is None
+    device = commands._simulator.phone.device
+    given = Node("email", {}, [Node("email_address", {}, b"robin@example.com")])
+    commands._simulator.router.dispatch(
+        device, Node("iq", {"id": "1", "type": "set", "xmlns": "urn:xmpp:whatsapp:account"}, [given]), lambda node: None
+    )
+    told = await commands.run("email", {})
+    assert told == {"address": "robin@example.com", "code": "", "verified": False, "confirmed": False}
 
 
 async def test_faults_of_the_media_hosts(commands: Commands) -> None:

@@ -31,6 +31,9 @@ async def test_what_was_linked_stays_linked(tmp_path: Path) -> None:
         before.phone.shared_with.add(device)
         before.phone.set_push_name("Robin R.")
         ChatSettings(before.phone).pin(ana.account.pn)
+        before.phone.account.blocked.add(before.contact("Bruno").account)
+        before.phone.account.default_disappearing_seconds = 86400
+        before.phone.account.business_name = "Robin's"
         ana.say("for later")
         endpoint, people = before.endpoint, (ana, rita, before.phone)
         assert Path(endpoint.ca_file).parent == config.state
@@ -51,7 +54,10 @@ async def test_what_was_linked_stays_linked(tmp_path: Path) -> None:
         assert kept.role(rita) == "superadmin"
         assert kept.description is not None and kept.description.text == "At eight"
         assert after.phone.account.push_name == "Robin R."
-        device = after.phone.account.devices[1]
+        account = after.phone.account
+        assert account.blocked == {after.contact("Bruno").account}
+        assert (account.default_disappearing_seconds, account.business_name) == (86400, "Robin's")
+        device = account.devices[1]
         assert after.phone.account.key_index_list is not None, "others may write to the device"
         assert (device.one_time_prekeys, device.uses_lid(ana.account)) == ({6: last}, False)
         payload = wa6.ClientPayload(username=int(after.phone.account.number), device=1, passive=False)

@@ -138,6 +138,11 @@ async def test_a_session_starts_with_the_true_device_identity_only(scene: Scene,
     assert (await companion.expect("ack", "M2")).get("error") == ""
     await ana.wait_for_message(lambda message: message.id == "M2")
     assert [message.id for message in ana.inbox] == ["M2"]
+    # Now she knows it: an answer to a retry receipt need not show it again.
+    third = companion.encrypted(ana, e2e.Message(conversation="once more"))
+    companion.send(ana.account.pn, "M3", Node("participants", {}, [third]))
+    assert (await companion.expect("ack", "M3")).get("error") == ""
+    await ana.wait_for_message(lambda message: message.id == "M3")
 
 
 async def test_a_group_message_with_a_wrong_signature_is_not_read(scene: Scene) -> None:

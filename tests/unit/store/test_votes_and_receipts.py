@@ -14,12 +14,13 @@ from tests.unit.store.build import (
     at,
     message,
     ms,
+    reaction,
     receipt,
     revoke,
     vote,
 )
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned, MessageReceived, PollVoted
+from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned, MessagePinned, MessageReceived, PollVoted
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.delivery import ReceiptKind
 from whatsapp_mcp.models.views import Message, ReceiptView
@@ -56,6 +57,18 @@ def test_the_newest_vote_of_each_person_counts(store: Store) -> None:
     assert votes(store) == {"pizza": (), "soup": (), "salad": (ANA,)}
     store.apply([vote("P1", 22, "soup", "soup", "a new one", voter=BORIS)])
     assert votes(store) == {"pizza": (), "soup": (BORIS,), "salad": (ANA,), "a new one": (BORIS,)}
+
+
+def test_of_one_second_what_comes_later_counts(store: Store) -> None:
+    store.apply([poll(), vote("P1", 10, "pizza", voter=ANA), vote("P1", 10, "soup", voter=BORIS)])
+    store.apply([vote("P1", 10, "pizza", "soup", voter=ANA), vote("P1", 10, voter=BORIS)])
+    assert votes(store) == {"pizza": (ANA,), "soup": (ANA,), "salad": ()}
+    store.apply([MessagePinned(GROUP, "P1", ANA, pinned=on, timestamp=ms(11)) for on in (True, False)])
+    assert one(store).pinned is None
+    store.apply([IdentityLearned(ANA_LID, ANA)])
+    store.apply([reaction("P1", 12, emoji, chat=GROUP, sender=who) for who, emoji in ((MY_LID, "🔥"), (ME, "👍"))])
+    store.apply([reaction("P1", 13, emoji, chat=GROUP, sender=who) for who, emoji in ((ANA_LID, "🔥"), (ANA, ""))])
+    assert [(one.emoji, one.sender) for one in one(store).reactions] == [("👍", ME)]
 
 
 def test_our_own_vote(store: Store) -> None:

@@ -29,6 +29,7 @@ from whatsapp_mcp.whatsapp.compose import (
     Uploaded,
     compose,
     compose_edit,
+    compose_forward,
     compose_media,
     compose_reaction,
     compose_revoke,
@@ -194,6 +195,30 @@ def test_a_chain_of_replies_does_not_grow(wrapper: str | None) -> None:
     assert content is not None
     assert content.quote == Quote("Q059", ANA, "hi")
     assert sizes[-1] == sizes[2]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        e2e.Message(conversation="at 5"),
+        e2e.Message(extendedTextMessage=e2e.ExtendedTextMessage(text="at 5 https://a.example", title="A")),
+        e2e.Message(imageMessage=e2e.ImageMessage(caption="at 5", mimetype="image/jpeg")),
+        e2e.Message(
+            documentWithCaptionMessage=e2e.FutureProofMessage(
+                message=e2e.Message(documentMessage=e2e.DocumentMessage(caption="at 5", fileName="a.pdf"))
+            )
+        ),
+    ],
+)
+def test_what_was_edited_is_quoted_and_forwarded_as_it_reads_now(first: e2e.Message) -> None:
+    raw = first.SerializeToString()
+    edited = StoredMessage("Q1", ANA, ANA, False, "at 6", raw, has_media=False, file=raw, is_edited=True)
+    quoted = compose(TextOut(text="yes"), PLAIN, edited).extendedTextMessage.contextInfo.quotedMessage
+    for message in (quoted, compose_forward(edited, 0)):
+        content = read_content(message)
+        assert content is not None
+        assert (content.text, content.extra) == ("at 6", {})
+        assert b"at 5" not in message.SerializeToString()
 
 
 # ---- contacts -------------------------------------------------------------------------------------------------------

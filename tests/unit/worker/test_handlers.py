@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import pytest
+from google.protobuf.message import DecodeError
 
 from tests.unit.waiting import WAIT
 from tests.unit.whatsapp.fake_client import FakeClient
@@ -51,6 +52,7 @@ from whatsapp_mcp.pipe.messages import (
     SendMessage,
     SetChatPresence,
 )
+from whatsapp_mcp.pipe.profiles import ListNewsletters, SyncNewsletters, SyncPosts
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.whatsapp.account import Account
@@ -119,7 +121,7 @@ class Session:
             AccountHandlers(account, self.thread),
             self.messages,
             GroupHandlers(Groups(self.client), account, self.thread),
-            ProfileHandlers(profiles, account),
+            ProfileHandlers(profiles, account, self.thread),
             ControlHandlers(NoProcess()),
             SideLoginHandlers(cast(SideLogins, None)),
         )
@@ -213,7 +215,9 @@ def test_reply_to_somebody(session: Session) -> None:
     assert session.message("S1").reply_to_id == "A1"
 
 
-@pytest.mark.parametrize(("chat", "author"), [(ANA_LID, ME_LID), (ANA, ME), (TEAM, ME)], ids=["LID", "number", "group"])
+@pytest.mark.parametrize(
+    ("chat", "author"), [(ANA_LID, ME_LID), (ANA, ME), (TEAM, ME_LID)], ids=["LID", "number", "group"]
+)
 def test_reply_to_our_own_message(session: Session, chat: Jid, author: Jid) -> None:
     """We are named as the chat addresses people."""
     target = ANA if chat.is_person else chat
@@ -232,6 +236,41 @@ def test_reply_in_a_group_to_somebody(session: Session) -> None:
     options = SendOptions(reply_to_id="G1")
     session.run(SendMessage(chat=TEAM, message=TextOut(text="hello"), options=options))
     assert session.sent()[1].extendedTextMessage.contextInfo.participant == str(ANA_LID)
+
+
+@pytest.mark.parametrize("by_lid", [True, False])
+def test_people_are_mentioned_as_the_group_names_them(session: Session, *, by_lid: bool) -> None:
+    where = source(TEAM, ANA_LID, sender_alt=ANA) if by_lid else source(TEAM, ANA, sender_alt=ANA_LID)
+    session.receive(message_event(e2e.Message(conversation="hi team"), where, message_id="G1"))
+    session.will_send("S1", TEAM)
+    cleo, cleo_lid = Jid("4915100000009", "s.whatsapp.net"), Jid("100000000000009", "lid")  # the device alone knows it
+    session.client.answers["GetLIDFromPN"] = neonize_pb2.GetJIDFromStoreReturnFunction(
+        Jid=jid(cleo_lid)
+    ).SerializeToString()
+    options = SendOptions(mentions=(ANA, cleo))
+    session.run(SendMessage(chat=TEAM, message=TextOut(text=f"@{ANA.user} @{cleo.user}"), options=options))
+    text = session.sent()[1].extendedTextMessage
+    ana, cleo = (ANA_LID, cleo_lid) if by_lid else (ANA, cleo)
+    assert (text.text, list(text.contextInfo.mentionedJID)) == (
+        f"@{ana.user} @{cleo.user}",
+        [str(ana), str(cleo)],
+    )
+
+
+def test_whoever_is_mentioned_to_one_person_keeps_the_number(session: Session) -> None:
+    session.receive(from_ana())
+    session.will_send("S1", ANA_LID)
+    session.run(SendMessage(chat=ANA, message=TextOut(text="hi"), options=SendOptions(mentions=(ANA,))))
+    assert list(session.sent()[1].extendedTextMessage.contextInfo.mentionedJID) == [str(ANA)]
+
+
+def test_a_reply_to_our_own_message_names_our_number_in_a_group_of_numbers(session: Session) -> None:
+    session.receive(message_event(e2e.Message(conversation="hi"), source(TEAM, ANA), message_id="G1"))
+    session.will_send("S1", TEAM)
+    session.run(SendMessage(chat=TEAM, message=TextOut(text="one")))
+    session.will_send("S2", TEAM)
+    session.run(SendMessage(chat=TEAM, message=TextOut(text="two"), options=SendOptions(reply_to_id="S1")))
+    assert session.sent()[1].extendedTextMessage.contextInfo.participant == str(ME)
 
 
 def test_reply_to_what_is_not_there(session: Session) -> None:
@@ -434,6 +473,53 @@ def test_groups_are_listed_once(session: Session) -> None:
         "Club": False,
         "Team": True,
     }
+
+
+def followed(*names: str) -> bytes:
+    answer = neonize_pb2.GetSubscribedNewslettersReturnFunction()
+    for number, name in enumerate(names):
+        entry = answer.Newsletter.add(ID=jid(Jid(f"12036300000000001{number}", "newsletter")))
+        entry.ThreadMeta.Name.Text = name
+    return answer.SerializePartialToString()
+
+
+def test_newsletters_are_asked_for_once_even_if_the_answer_is_the_end(session: Session) -> None:
+    """neonize ends the process over an answer that it cannot hand on."""
+    session.client.answers["GetSubscribedNewsletters"] = b"\xff"
+    with pytest.raises(DecodeError):
+        session.run(SyncNewsletters())
+    session.client.answers["GetSubscribedNewsletters"] = followed("News", "Weather")
+    session.run(SyncNewsletters())
+    assert session.client.functions.count("GetSubscribedNewsletters") == 1
+    session.run(ListNewsletters())
+    assert {chat.name for chat in session.reader.chats(limit=5, offset=0).rows} == {"News", "Weather"}
+
+
+def posts(*numbers: int, empty: int) -> bytes:
+    """A list of posts, one of them without content."""
+    answer = neonize_pb2.GetNewsletterMessageUpdateReturnFunction()
+    for number in numbers:
+        post = answer.NewsletterMessage.add(MessageServerID=number)
+        if number != empty:
+            post.Message.conversation = str(number)
+    return answer.SerializePartialToString()
+
+
+def test_deleted_posts(session: Session) -> None:
+    channel = Jid("120363000000000002", "newsletter")
+    session.run(SyncPosts(newsletter=channel))
+    assert "GetNewsletterMessages" not in session.client.functions, "nothing of it is here"
+    for number in range(100, 106):
+        post = e2e.Message(conversation=str(number))
+        told = message_event(post, source(channel, channel), message_id=f"P{number}")
+        event = neonize_pb2.Message.FromString(told)
+        event.Info.ServerID = number
+        session.receive(event.SerializeToString())
+    session.client.answers["GetNewsletterMessages"] = posts(101, 102, 104, empty=102)
+    session.run(SyncPosts(newsletter=channel))
+    shown = session.reader.messages(channel, limit=10, offset=0).rows
+    assert [message.id for message in reversed(shown) if message.revoked_at is not None] == ["P102", "P103"]
+    assert len(shown) == 6
 
 
 def test_a_long_list_of_groups_may_be_cut_off(session: Session) -> None:

@@ -21,7 +21,7 @@ from whatsapp_mcp.errors import (
     WhatsAppMcpError,
 )
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.app_state import MessageStarred
+from whatsapp_mcp.models.app_state import ChatMarksRead, MessageStarred
 from whatsapp_mcp.models.changes import Change
 from whatsapp_mcp.models.side_login import Answer, BusinessProfile
 from whatsapp_mcp.pipe import codec
@@ -198,7 +198,7 @@ async def test_what_comes_when_the_login_is_done_goes_to_the_next_process(world:
 
 async def test_answers_come_after_what_was_learned_is_stored_and_before_the_process_ends(world: World) -> None:
     def learn(login: FakeLogin) -> None:
-        login.say(p.Learned(changes=(STAR,)))
+        login.say(p.Learned(changes=(STAR,), versions={"regular_high": 7}))
         login.finish()
 
     world.when_it_goes = learn
@@ -208,12 +208,12 @@ async def test_answers_come_after_what_was_learned_is_stored_and_before_the_proc
     await world.until(lambda: "go on" in world.happened)
     assert world.happened[:4] == ["pause", "login", "end", "store"]
     assert sorted(world.happened[4:]) == ["answered", "go on"]
-    assert world.stored == [STAR]
+    assert world.stored == [STAR, ChatMarksRead({"regular_high": 7}, ())]
 
 
 async def test_our_store_failing_is_not_the_callers_failure(world: World) -> None:
     def learn(login: FakeLogin) -> None:
-        login.say(p.Learned(changes=(STAR,)))
+        login.say(p.Learned(changes=(STAR,), versions={"regular_high": 7}))
         login.finish()
 
     world.when_it_goes, world.cannot_store = learn, StoreError("disk full")

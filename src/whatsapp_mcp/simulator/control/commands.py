@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import validate_call
@@ -98,6 +99,11 @@ class Commands(GroupCommands, MediaCommands, HistoryCommands, FaultCommands):
         """A further account with a phone, for another client."""
         account = self._simulator.add_account(number, name).account
         return {"number": account.number, "lid": str(account.lid), "name": account.push_name}
+
+    def do_email(self, account: str | None = None) -> Json | None:
+        """The e-mail address that a client gave for its account, with the code that was sent there."""
+        email = self._simulator.emails.of(self._phone(account))
+        return asdict(email) if email is not None else None
 
     async def do_scan(self, qr: str, account: str | None = None) -> Json:
         """Scan a QR code (its text) with the phone, now."""

@@ -131,6 +131,10 @@ class HistoryCommands:
         channel = self._simulator.newsletter(newsletter)
         (channel.follow if follow else channel.unfollow)(self._simulator.phone)
 
+    def do_newsletter_admin(self, newsletter: str, contact: str) -> None:
+        """A contact takes the invitation to be an admin of a newsletter."""
+        self._simulator.newsletter(newsletter).accept_invitation(self._simulator.contact(contact))
+
     def do_newsletter_react(self, newsletter: str, server_id: int, contact: str, emoji: str) -> None:
         """A contact reacts to a post; an empty emoji takes the reaction back."""
         channel = self._simulator.newsletter(newsletter)

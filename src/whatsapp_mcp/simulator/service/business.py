@@ -35,6 +35,8 @@ class BusinessDetails:
     address: str = ""
     email: str = ""
     description: str = ""
+    position: tuple[float, float] | None = None
+    """Latitude and longitude, in degrees."""
     websites: tuple[str, ...] = ()
     categories: dict[str, str] = field(default_factory=dict)
     """Id -> name."""
@@ -98,6 +100,8 @@ def _changes(wanted: Node, before: BusinessDetails) -> dict[str, Any]:
         IqError: 400, something in it cannot be read.
     """
     changes: dict[str, Any] = {tag: _text(child) for tag in _TEXTS for child in wanted.children(tag)[:1]}
+    if wanted.child("latitude") is not None or wanted.child("longitude") is not None:
+        changes["position"] = _position(wanted)
     websites = wanted.children("website")
     if websites:
         changes["websites"] = tuple(text for site in websites if (text := _text(site)))
@@ -123,6 +127,20 @@ def _text(node: Node) -> str:
         raise IqError(400, "bad-request") from None
 
 
+def _position(wanted: Node) -> tuple[float, float] | None:
+    """``None``: both are empty, and the place is taken away."""
+    given = [_text(child) for tag in ("latitude", "longitude") if (child := wanted.child(tag)) is not None]
+    if not any(given):
+        return None
+    try:
+        latitude, longitude = map(float, given)
+    except ValueError:
+        raise IqError(400, "bad-request") from None
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
+        raise IqError(400, "bad-request")
+    return latitude, longitude
+
+
 def _opening_hours(day: Node) -> OpeningHours:
     mode = day.get("mode")
     if not day.get("day_of_week") or mode not in ("open_24h", "specific_hours", "appointment_only"):
@@ -146,6 +164,8 @@ def _profile(wanted: Node, details: BusinessDetails) -> Node:
         )
         if text
     ]
+    for tag, degrees in zip(("latitude", "longitude"), details.position or (), strict=False):
+        content.append(Node(tag, {}, str(degrees).encode()))
     if details.categories:
         named = [Node("category", {"id": key}, name.encode()) for key, name in details.categories.items()]
         content.append(Node("categories", {}, named))

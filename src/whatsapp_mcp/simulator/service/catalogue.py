@@ -16,8 +16,9 @@ from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Attr, Node
 
-_PAGE: Final = 10
-_MAX_PAGE: Final = 100
+PAGE: Final = 10
+"""Products of a page, unless the client asks for another number."""
+MAX_PAGE: Final = 100
 _FIELDS: Final = ("name", "description", "retailer_id", "url", "currency")
 
 
@@ -46,6 +47,22 @@ class Order:
     token: str
     items: tuple[tuple[Product, int], ...]
     """Product and how many of it."""
+
+    @property
+    def total(self) -> int:
+        """In thousandths of the currency's unit."""
+        return sum(product.price * count for product, count in self.items)
+
+    @property
+    def currency(self) -> str:
+        return self.items[0][0].currency if self.items else "USD"
+
+
+@dataclass(frozen=True, slots=True)
+class CataloguePage:
+    products: Sequence[Product]
+    after: str
+    """What the next page is asked for with; empty: there is none."""
 
 
 class Catalogues:
@@ -76,6 +93,22 @@ class Catalogues:
         self._orders[order.id] = order
         return order
 
+    def page(self, shop: SimAccount, *, limit: int, after: str) -> CataloguePage:
+        """Some products of a shop; ``after``: the id of the last one of the page before."""
+        products = self._products.get(shop, [])
+        start = next((number + 1 for number, one in enumerate(products) if one.id == after), 0)
+        shown = products[start : start + limit]
+        return CataloguePage(shown, shown[-1].id if shown and start + limit < len(products) else "")
+
+    def collections_of(self, shop: SimAccount) -> dict[str, list[Product]]:
+        """What a shop shows together, by name."""
+        return self._collections.get(shop, {})
+
+    def find_order(self, order_id: str, token: str) -> Order | None:
+        """An order; ``None``: there is none, or the token is another order's."""
+        order = self._orders.get(order_id)
+        return order if order is not None and order.token == token else None
+
     # --- looking ---
 
     def _get(self, device: SimDevice, node: Node) -> Sequence[Node]:
@@ -93,17 +126,13 @@ class Catalogues:
         return shop
 
     def _page(self, shop: SimAccount, wanted: Node) -> Node:
-        """``after``: the id of the last product of the page before."""
-        products, limit, after = self._products.get(shop, []), _limit(wanted, "limit"), _text(wanted, "after")
-        start = next((number + 1 for number, one in enumerate(products) if one.id == after), 0)
-        part = products[start : start + limit]
-        more = [Node("after", {}, part[-1].id.encode())] if part and start + limit < len(products) else []
-        paging = [Node("paging", {}, more)] if more else []
-        return Node("product_catalog", {}, [*map(_product_node, part), *paging])
+        page = self.page(shop, limit=_limit(wanted, "limit"), after=_text(wanted, "after"))
+        paging = [Node("paging", {}, [_leaf("after", page.after)])] if page.after else []
+        return Node("product_catalog", {}, [*map(_product_node, page.products), *paging])
 
     def _shown_together(self, shop: SimAccount, wanted: Node) -> Node:
         items = _limit(wanted, "item_limit")
-        listed = list(self._collections.get(shop, {}).items())[: _limit(wanted, "collection_limit")]
+        listed = list(self.collections_of(shop).items())[: _limit(wanted, "collection_limit")]
         nodes = [
             Node(
                 "collection",
@@ -123,18 +152,16 @@ class Catalogues:
         wanted = node.child("order")
         if wanted is None:
             raise IqError(501, "feature-not-implemented")
-        order = self._orders.get(wanted.get("id"))
-        if order is None or _text(wanted, "token") != order.token:
+        order = self.find_order(wanted.get("id"), _text(wanted, "token"))
+        if order is None:
             raise IqError(404, "item-not-found")
-        nodes, total = [], 0
+        nodes = []
         for product, count in order.items:
-            total += product.price * count
             image = product.images[0] if product.images else ""
             content = [*_leaves(product, ("name", "currency")), _leaf("price", str(product.price))]
             content += [_leaf("quantity", str(count)), Node("image", {}, [_leaf("url", image)])]
             nodes.append(Node("product", {}, [_leaf("id", product.id), *content]))
-        currency = order.items[0][0].currency if order.items else "USD"
-        price = Node("price", {}, [_leaf("total", str(total)), _leaf("currency", currency)])
+        price = Node("price", {}, [_leaf("total", str(order.total)), _leaf("currency", order.currency)])
         attrs: dict[str, Attr] = {"id": order.id, "creation_ts": self._world.now()}
         return [Node("order", attrs, [*nodes, price])]
 
@@ -213,7 +240,7 @@ def _number(node: Node, tag: str) -> int:
 
 
 def _limit(node: Node, tag: str) -> int:
-    return min(max(_number(node, tag), 1), _MAX_PAGE) if node.child(tag) is not None else _PAGE
+    return min(max(_number(node, tag), 1), MAX_PAGE) if node.child(tag) is not None else PAGE
 
 
 def _leaf(tag: str, text: str) -> Node:

@@ -48,6 +48,8 @@ class SimMessages:
         self._world = world
         self._faults = faults
         self._seen: OrderedDict[tuple[SimDevice, str, str], None] = OrderedDict()
+        self._shown: set[tuple[SimDevice, SimAccount | Jid]] = set()
+        """Devices, and to whom or to which chat they showed their identity."""
         self.kinds: dict[str, ChatKind] = {}
         """By the server part of the address (``g.us``)."""
 
@@ -66,7 +68,7 @@ class SimMessages:
         kind = self.kinds.get(to.server)
         if error is None:
             error = kind.refusal(sender, node, to) if kind else self._refusal(sender, node, to)
-        if error is None and not _is_signed(sender, node):
+        if error is None and not self._is_signed(sender, node, self._world.account(to) or to):
             error = 400
         if error is None and not self._already_seen(sender, node):
             if kind:
@@ -74,6 +76,26 @@ class SimMessages:
             else:
                 self._relay(sender, node, to)
         self._acknowledge(sender, node, to, error, reply)
+
+    def _is_signed(self, sender: SimDevice, node: Node, to: SimAccount | Jid) -> bool:
+        """Whether a linked device shows who it is, where it must: with the first message that starts a session in a
+        chat. Who knows it from there takes its answer to a retry receipt without (zapo-js WaRetryCoordinator.ts)."""
+        if sender.is_local:
+            return True
+        shown = node.child("device-identity")
+        if shown is None:
+            encrypted = node.children("enc") + [enc for part in addressed_parts(node) for enc in part.children("enc")]
+            if (sender, to) in self._shown or all(enc.get("type") != "pkmsg" for enc in encrypted):
+                return True
+            log.warning("%r starts a session without showing its device identity", sender)
+            return False
+        try:
+            check_device_identity(shown.data, sender)
+        except ForgedIdentityError as error:
+            log.warning("%r shows a forged device identity: %s", sender, error)
+            return False
+        self._shown.add((sender, to))
+        return True
 
     def _acknowledge(self, sender: SimDevice, node: Node, to: Jid, error: int | None, reply: Reply) -> None:
         if not sender.is_local and error is None and self._faults.withheld_acks.take():
@@ -204,25 +226,6 @@ def pass_on(
     target.deliver(relayed)
     if not target.is_local and faults.duplicated.take():
         target.deliver(relayed)
-
-
-def _is_signed(sender: SimDevice, node: Node) -> bool:
-    """Whether a linked device shows who it is, where it must: with messages that start a session."""
-    if sender.is_local:
-        return True
-    shown = node.child("device-identity")
-    if shown is None:
-        encrypted = node.children("enc") + [enc for to in addressed_parts(node) for enc in to.children("enc")]
-        if all(enc.get("type") != "pkmsg" for enc in encrypted):
-            return True
-        log.warning("%r starts a session without showing its device identity", sender)
-        return False
-    try:
-        check_device_identity(shown.data, sender)
-    except ForgedIdentityError as error:
-        log.warning("%r shows a forged device identity: %s", sender, error)
-        return False
-    return True
 
 
 def addressed_parts(node: Node) -> list[Node]:

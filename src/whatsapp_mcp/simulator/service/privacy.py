@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from whatsapp_mcp.simulator.service.router import Router, notification
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
@@ -46,6 +46,10 @@ class Privacy:
         router.on_iq("disappearing_mode", "set", self._set_disappearing)
 
     def _get(self, device: SimDevice, node: Node) -> Sequence[Node]:
+        privacy = node.child("privacy")
+        listed = privacy.child("list") if privacy is not None else None
+        if listed is not None:
+            return [Node("privacy", {}, [_listed(device, listed.get("name"), listed.get("value"))])]
         categories = [Node("category", {"name": n, "value": v}) for n, v in device.account.privacy.items()]
         return [Node("privacy", {}, categories)]
 
@@ -55,8 +59,35 @@ class Privacy:
             return ()
         if privacy is None:
             raise IqError(400, "bad-request")
-        changes = {category.get("name"): category.get("value") for category in privacy.children("category")}
-        return [self.change(device, changes)]
+        categories = privacy.children("category")
+        lists = [changed for category in categories if (changed := self._changed_list(device, category)) is not None]
+        told = self.change(device, {category.get("name"): category.get("value") for category in categories})
+        for name, people in lists:
+            device.account.privacy_lists[name] = people
+        for category in told.children():
+            if category.get("name") in device.account.privacy_lists:
+                category.attrs["dhash"] = _digest(device.account.privacy_lists[category.get("name")])
+        return [told]
+
+    def _changed_list(self, device: SimDevice, category: Node) -> tuple[str, set[SimAccount]] | None:
+        """The people of a category's list as they will be; ``None``: nothing is said of them.
+
+        Raises:
+            IqError: 400, somebody unknown; 409, the list that the client knows is an older one.
+        """
+        users = category.children("user")
+        if not users:
+            return None
+        name = category.get("name")
+        people = set(device.account.privacy_lists.get(name, ()))
+        if category.get("dhash") not in ("", "none", _digest(people)):
+            raise IqError(409, "conflict")
+        for user in users:
+            account = self._world.account(user.jid("jid") or user.jid("pn_jid"))
+            if account is None or user.get("action") not in ("add", "remove"):
+                raise IqError(400, "bad-request")
+            (people.add if user.get("action") == "add" else people.discard)(account)
+        return name, people
 
     def change(self, device: SimDevice, changes: dict[str, str]) -> Node:
         """``device`` changes settings of its account; the account's other devices are told. Returns ``<privacy>``.
@@ -79,12 +110,12 @@ class Privacy:
         target = self._world.account(item.jid("jid")) if item else None
         if item is None or target is None or item.get("action") not in ("block", "unblock"):
             raise IqError(400, "bad-request")
-        before = _dhash(device.account)
+        before = _digest(device.account.blocked)
         if item.get("action") == "block":
             device.account.blocked.add(target)
         else:
             device.account.blocked.discard(target)
-        attrs: dict[str, Attr] = {"dhash": _dhash(device.account), "prev_dhash": before, "action": "modify"}
+        attrs: dict[str, Attr] = {"dhash": _digest(device.account.blocked), "prev_dhash": before, "action": "modify"}
         change = Node("item", {"jid": target.lid, "action": item.get("action")})
         self._tell_others(device, Node("blocklist", attrs, [change]))
         return [_blocklist(device.account)]
@@ -106,11 +137,19 @@ class Privacy:
             other.deliver(notification(self._world, device.account.pn, "account_sync", change))
 
 
+def _listed(device: SimDevice, name: str, value: str) -> Node:
+    """Whom a category leaves out or lets in, in the form of address that the device uses."""
+    people = device.account.privacy_lists.get(name, set())
+    users = [Node("user", {"jid": device.name_of(who)}) for who in sorted(people, key=lambda other: other.number)]
+    attrs: dict[str, Attr] = {"name": name, "value": value, "dhash": _digest(people)}
+    return Node("list", attrs, users)
+
+
 def _blocklist(account: SimAccount) -> Node:
     blocked = sorted(account.blocked, key=lambda other: other.number)
-    return Node("list", {"dhash": _dhash(account)}, [Node("item", {"jid": other.lid}) for other in blocked])
+    return Node("list", {"dhash": _digest(account.blocked)}, [Node("item", {"jid": other.lid}) for other in blocked])
 
 
-def _dhash(account: SimAccount) -> str:
-    """A digest of the list. Clients compare it for equality only."""
-    return hashlib.sha256(",".join(sorted(other.lid_user for other in account.blocked)).encode()).hexdigest()[:16]
+def _digest(people: Iterable[SimAccount]) -> str:
+    """Of a list. Clients compare it for equality only."""
+    return hashlib.sha256(",".join(sorted(other.lid_user for other in people)).encode()).hexdigest()[:16]

@@ -42,8 +42,7 @@ class Profile:
             router.on_iq(taken_note_of, "set", lambda device, node: ())
         router.on_iq("abt", "get", lambda device, node: [Node("props", {"protocol": "1", "hash": _PROPS_HASH})])
         router.on_iq("w", "get", lambda device, node: [Node("props", {"hash": _PROPS_HASH})])
-        # The e-mail address of an account, and the bots that there are: none.
-        router.on_iq("urn:xmpp:whatsapp:account", "get", lambda device, node: ())
+        # The bots that there are: none.
         router.on_iq("bot", "get", lambda device, node: [Node("bot", {"v": "2"})])
 
     # --- pictures ---

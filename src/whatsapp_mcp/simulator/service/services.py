@@ -9,8 +9,10 @@ from whatsapp_mcp.simulator.service.appstate import SimAppState
 from whatsapp_mcp.simulator.service.business import BusinessProfiles
 from whatsapp_mcp.simulator.service.calls import Calls
 from whatsapp_mcp.simulator.service.catalogue import Catalogues
+from whatsapp_mcp.simulator.service.catalogue_queries import CatalogueQueries
 from whatsapp_mcp.simulator.service.contact_links import ContactLinks
 from whatsapp_mcp.simulator.service.device_lists import DeviceLists
+from whatsapp_mcp.simulator.service.emails import AccountEmails
 from whatsapp_mcp.simulator.service.groups.group import SimGroups
 from whatsapp_mcp.simulator.service.login import Login
 from whatsapp_mcp.simulator.service.media import MediaHost
@@ -26,6 +28,7 @@ from whatsapp_mcp.simulator.service.privacy import Privacy
 from whatsapp_mcp.simulator.service.profile import Profile
 from whatsapp_mcp.simulator.service.receipts import Receipts
 from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.service.standing import Standing
 from whatsapp_mcp.simulator.service.status_posts import StatusPosts
 from whatsapp_mcp.simulator.service.usync import Usync
 from whatsapp_mcp.simulator.service.web_pages import WebPages
@@ -45,11 +48,13 @@ class SimServices:
         self.login = Login(world, self.pairing, self.router, faults)
         self.app_state_files = AppStateFiles(self.routes)
         self.app_state = SimAppState(world, self.app_state_files, faults)
-        self.business, self.catalogues = BusinessProfiles(world), Catalogues(world)
-        self.contact_links = ContactLinks()
+        self.contact_links, self.emails = ContactLinks(), AccountEmails()
         self.privacy = Privacy(world)
         self.media = MediaHost(world, self.routes, faults)
         pictures, self.mex = Pictures(world, self.routes), Mex(world)
+        self.business, self.catalogues = BusinessProfiles(world), Catalogues(world)
+        CatalogueQueries(world, self.catalogues, self.mex)
+        self.standing = Standing(world, self.mex)
         self.groups = SimGroups(world, faults, pictures)
         self.profile = Profile(world, pictures, self.groups.settings, self.mex)
         self.newsletters = Newsletters(world, self.mex, pictures)
@@ -61,7 +66,7 @@ class SimServices:
         presence, prekeys = Presence(world), PreKeys(world)
         parts = (prekeys, Usync(world), Calls(world), messages, receipts, presence, self.mex, statuses)
         named = (self.privacy, self.profile, self.newsletters, self.media, self.app_state)
-        for part in (*parts, *named, self.business, self.catalogues, self.contact_links):
+        for part in (*parts, *named, self.business, self.catalogues, self.contact_links, self.emails, self.standing):
             part.register(self.router)
         lists = DeviceLists(world)
         prekeys.on_upload.append(self.login.keys_came)

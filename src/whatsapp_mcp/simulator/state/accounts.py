@@ -214,6 +214,8 @@ class SimAccount:
         self.devices: dict[int, SimDevice] = {}
         self.next_device_number = 1
         self.privacy: dict[str, str] = dict(DEFAULT_PRIVACY)
+        self.privacy_lists: dict[str, set[SimAccount]] = {}
+        """Category -> whom ``contact_blacklist`` leaves out, or ``contact_allowlist`` lets in."""
         self.blocked: set[SimAccount] = set()
         self.default_disappearing_seconds = 0
         self.collections: dict[str, Collection] = {}
@@ -238,7 +240,10 @@ class SimAccount:
 
     def shows_to(self, category: str, other: SimAccount) -> bool:
         """Whether ``other`` may see what a privacy category protects. Everybody who asks counts as a contact here."""
-        return other is self or (self.privacy.get(category) != "none" and other not in self.blocked)
+        value, listed = self.privacy.get(category), other in self.privacy_lists.get(category, ())
+        if other is self or value == "none" or other in self.blocked:
+            return other is self
+        return listed if value == "contact_allowlist" else not (value == "contact_blacklist" and listed)
 
     def others(self, device: SimDevice) -> Iterator[SimDevice]:
         """The account's devices but ``device``."""

@@ -80,6 +80,9 @@ class KeptAccount(_Kept):
     business_name: str | None
     about: str
     privacy: dict[str, str]
+    blocked: list[str] = []
+    """Numbers."""
+    disappearing_seconds: int = 0
     contact: str | None
     """Its name as a contact; ``None``: it has a phone that links devices."""
     next_device_number: int

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.errors import InvalidArgument
-from whatsapp_mcp.models.content import BROADCAST_LIST, MessageKind
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.content import BROADCAST_LIST, SERVER_ID, MessageKind
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.store.database import StoreConnection
+from whatsapp_mcp.store.records import KnownPost
 from whatsapp_mcp.store.rows import load_extra, stored_jid
 from whatsapp_mcp.store.search.index import document_of
 from whatsapp_mcp.store.write.identities import Address
@@ -72,12 +74,25 @@ _MESSAGE: Final = (
     "SELECT m.id, wire_chat.jid, wire_sender.jid, m.from_me, m.text, m.raw,"
     " (SELECT message FROM media WHERE media.arrival = m.arrival),"
     " EXISTS (SELECT 1 FROM media WHERE media.arrival = m.arrival), m.kind,"
-    " m.extra, wire_sender.entity"
+    " m.extra, m.edited_at, wire_sender.entity"
     " FROM chats CROSS JOIN messages AS m ON m.chat = chats.entity AND m.id = ?2"
     " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender WHERE {chats}"
     " AND (CAST(?3 AS BIGINT) IS NULL OR wire_sender.entity = ?3)"
 )
+
+
+_POSTS: Final = (
+    "SELECT m.id, m.extra, author.jid FROM messages AS m JOIN addresses AS author ON author.id = m.sender"
+    " WHERE m.chat = ? AND m.place > 0 AND m.revoked_at IS NULL ORDER BY m.place DESC LIMIT ?"
+)
+
+
+def posts_of(connection: StoreConnection, channel: int | None, count: int) -> list[KnownPost]:
+    """The newest posts of a channel that are not deleted, as far as their numbers are known."""
+    rows = connection.execute(_POSTS, (channel, count)).fetchall()
+    numbered = ((load_extra(extra).get(SERVER_ID), message_id, sender) for message_id, extra, sender in rows)
+    return [KnownPost(number, one, Jid.parse(sender)) for number, one, sender in numbered if isinstance(number, int)]
 
 
 def held_under(connection: StoreConnection, chat: int, message_id: str) -> list[Held]:
@@ -124,6 +139,7 @@ def _stored(
     has_media: int,
     kind: str,
     extra: str | None,
+    edited_at: int | None,
     _author: int,
 ) -> StoredMessage:
     by_list = load_extra(extra).get(BROADCAST_LIST)
@@ -138,6 +154,7 @@ def _stored(
         is_placeholder=kind == MessageKind.UNDECRYPTABLE,
         file=file or raw or b"",
         broadcast_list=stored_jid(by_list) if isinstance(by_list, str) and by_list else None,
+        is_edited=edited_at is not None,
     )
 
 

@@ -46,6 +46,12 @@ _RECEIPT: Final = " ON CONFLICT (chat, message_id, sender, from_me) DO UPDATE SE
     for column in ("delivered_at", "read_at", "played_at")
 )
 
+_TAKE_BACK: Final = (
+    "DELETE FROM reactions WHERE chat = ?1 AND message_id = ?2 AND author = ?3 AND reacted_at = ?4 AND sender <> ?5"
+    " AND sender IN (SELECT id FROM addresses WHERE entity = (SELECT entity FROM addresses WHERE id = ?5))"
+)
+"""What the same person said in the same second under another address: we react by number here, by LID on the phone."""
+
 MOVES: Final = (
     "INSERT INTO edits SELECT :kept, message_id, edited_at, sender, text, mentions, extra"
     " FROM edits WHERE chat = :gone ON CONFLICT DO NOTHING",
@@ -139,6 +145,8 @@ class ReactionsAndReceipts:
     ) -> None:
         """``about``: chat (an entity) and id of the message; ``said``: the columns between who said it and when."""
         target, at = self._derivation.author(*about, author), clamp(change.timestamp)
+        if isinstance(change, ReactionChanged):
+            self._connection.execute(_TAKE_BACK, (*about, target, at, sender))
         cursor = self._connection.execute(statements.insert, (*about, target, sender, *said, at))
         touch_message(self._connection, *about, target, now)
         told = _event(change)

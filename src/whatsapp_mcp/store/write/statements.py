@@ -63,6 +63,14 @@ class Statements:
         return f"INSERT INTO {self.table} SELECT {chat}, message_id, {author}, {self.columns} FROM {self.table}"
 
 
+def _the_last(table: str, at: str, *columns: str) -> str:
+    """Who says something again means that. WhatsApp knows to the second when, and people choose two options of a poll,
+    or pin and unpin, in less: of one second what comes later counts. What comes once more changes nothing."""
+    said = ", ".join(f"{name} = excluded.{name}" for name in (*columns, at))
+    new, old = (", ".join(f"{row}.{name}" for name in (*columns, at)) for row in ("excluded", table))
+    return f"{said} WHERE excluded.{at} >= {table}.{at} AND ({new}) IS DISTINCT FROM ({old})"
+
+
 REVOKES: Final = Statements(
     "revokes",
     "sender, by_admin, revoked_at",
@@ -73,17 +81,13 @@ REACTIONS: Final = Statements(
     "reactions",
     "sender, emoji, from_me, reacted_at",
     "sender",
-    "emoji = excluded.emoji, from_me = excluded.from_me, reacted_at = excluded.reacted_at"
-    " WHERE excluded.reacted_at >= reactions.reacted_at"
-    " AND (excluded.emoji, excluded.from_me, excluded.reacted_at)"
-    " IS DISTINCT FROM (reactions.emoji, reactions.from_me, reactions.reacted_at)",
+    _the_last("reactions", "reacted_at", "emoji", "from_me"),
 )
 VOTES: Final = Statements(
     "votes",
     "voter, options, voted_at",
     "voter",
-    "options = excluded.options, voted_at = excluded.voted_at"
-    " WHERE (excluded.voted_at, excluded.options) > (votes.voted_at, votes.options)",
+    _the_last("votes", "voted_at", "options"),
 )
 STARS: Final = Statements(
     "stars",
@@ -115,24 +119,20 @@ ANSWERS: Final = Statements(
     "answers",
     "sender, answer, guests, answered_at",
     "sender",
-    "answer = excluded.answer, guests = excluded.guests, answered_at = excluded.answered_at"
-    " WHERE (excluded.answered_at, excluded.answer) > (answers.answered_at, answers.answer)",
+    _the_last("answers", "answered_at", "answer", "guests"),
 )
-# One state of the message, whoever of the chat changes it; of two changes of one moment always the same one counts.
+# One state of the message, whoever of the chat changes it.
 PINS: Final = Statements(
     "pins",
     "sender, pinned, until, pinned_at",
     "",
-    "sender = excluded.sender, pinned = excluded.pinned, until = excluded.until,"
-    " pinned_at = excluded.pinned_at WHERE (excluded.pinned_at, excluded.pinned, excluded.sender)"
-    " > (pins.pinned_at, pins.pinned, pins.sender)",
+    _the_last("pins", "pinned_at", "sender", "pinned", "until"),
 )
 KEEPS: Final = Statements(
     "keeps",
     "sender, kept, kept_at",
     "",
-    "sender = excluded.sender, kept = excluded.kept, kept_at = excluded.kept_at"
-    " WHERE (excluded.kept_at, excluded.kept, excluded.sender) > (keeps.kept_at, keeps.kept, keeps.sender)",
+    _the_last("keeps", "kept_at", "sender", "kept"),
 )
 ALL: Final = (REVOKES, REACTIONS, VOTES, STARS, DELETIONS, MESSAGE_LABELS, POLL_OPTIONS, ANSWERS, PINS, KEEPS)
 

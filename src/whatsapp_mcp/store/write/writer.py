@@ -14,6 +14,8 @@ from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import (
     ChatChanged,
+    ChatMarksRead,
+    ChatMarksSeen,
     LabelChanged,
     MessageDeletedForMe,
     MessageLabelled,
@@ -41,16 +43,17 @@ from whatsapp_mcp.models.views import SealedStatement, StoredMessage
 from whatsapp_mcp.store import deferred, looks, sends
 from whatsapp_mcp.store.deferred import DeferredSends
 from whatsapp_mcp.store.engine.choice import database_at, search_tables
-from whatsapp_mcp.store.identity import find_entity
-from whatsapp_mcp.store.records import KeyedSend, Look, Pauses, Settled
+from whatsapp_mcp.store.identity import find_entity, goes_by_numbers, lid_of
+from whatsapp_mcp.store.records import KeyedSend, KnownPost, Look, Pauses, Settled
 from whatsapp_mcp.store.rows import clamp, stored_jid
 from whatsapp_mcp.store.search.index import INDEX_VERSION, is_current
 from whatsapp_mcp.store.write.ahead import Ahead
 from whatsapp_mcp.store.write.app_state import AppState, ChatStatement
+from whatsapp_mcp.store.write.chat_marks import SeenMarks
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.event_log import EventLog
-from whatsapp_mcp.store.write.held import find_message
+from whatsapp_mcp.store.write.held import find_message, posts_of
 from whatsapp_mcp.store.write.identities import Address, Identities, Union, pair
 from whatsapp_mcp.store.write.memberships import Memberships
 from whatsapp_mcp.store.write.messages import Messages
@@ -210,6 +213,13 @@ class StoreWriter:
                 return None
             return find_message(self._connection, encodable(message_id), where, by)
 
+    def lids_for(self, group: Jid, people: Iterable[Jid]) -> dict[Jid, Jid | None] | None:
+        """The LIDs of these people, by which the group names them; None: it names people by their numbers."""
+        with self._lock, self._database.errors():
+            if goes_by_numbers(self._connection, group):
+                return None
+            return {person: lid_of(self._connection, person) for person in people}
+
     @property
     def memberships_learned(self) -> int:
         """How often a group was said to be ours, or not any more, since this store was opened."""
@@ -219,6 +229,20 @@ class StoreWriter:
     def groups_listed_at(self) -> int:
         """When all our groups were listed last, milliseconds; 0: never."""
         return int(self._meta("groups_listed_at") or 0)
+
+    @property
+    def newsletters_asked_at(self) -> int:
+        """When WhatsApp was asked for the newsletters last, milliseconds; 0: never."""
+        return int(self._meta("newsletters_asked_at") or 0)
+
+    def note_newsletters_asked(self, now: int) -> None:
+        with self._transaction():
+            self._set_meta("newsletters_asked_at", now)
+
+    def posts_of(self, channel: Jid, count: int) -> list[KnownPost]:
+        """The newest posts of a channel that are not deleted, as far as their numbers are known."""
+        with self._lock, self._database.errors():
+            return posts_of(self._connection, find_entity(self._connection, channel), count)
 
     def claim_send(self, key: str, fingerprint: str, message: bytes, kept: int = sends.KEPT) -> KeyedSend | None:
         """Take a key to send one message under; what stands under it if somebody did within ``kept`` milliseconds.
@@ -399,6 +423,8 @@ class StoreWriter:
                 case SendFinished():
                     sends.finish(self._connection, encodable(change.key), change.result, now)
                     deferred.finish(self._connection, encodable(change.key), change.result, now)
+                case ChatMarksSeen() | ChatMarksRead():
+                    self._marks_told(change, now)
                 case _ if isinstance(change, Saying):
                     self._said(change, now)
                 case _:
@@ -474,6 +500,16 @@ class StoreWriter:
             self._memberships.told(chat)
         if row.name != name:
             self._people.rename(chat)
+
+    def _marks_told(self, change: ChatMarksSeen | ChatMarksRead, now: int) -> None:
+        kept = self._meta("chat_marks")
+        seen = SeenMarks(str(kept) if kept is not None else None)
+        if isinstance(change, ChatMarksSeen):
+            self._apply_all(seen.look(change, now), now)
+        else:
+            seen.read(change)
+        if (keeps := seen.kept()) != kept:
+            self._set_meta("chat_marks", keeps)
 
     def _chat(self, chat: Jid, other: Jid | None, now: int) -> int:
         """The entity of the chat that a change names."""

@@ -42,6 +42,7 @@ GeneralHandler = Callable[[SimAccount, Node], Answer]
 GroupHandler = Callable[[GroupState, SimAccount, Node], Answer | None]
 PeopleHandler = Callable[[GroupState, SimAccount, Sequence[Jid]], list[SimOutcome]]
 
+_FIRST_TIMER = 7 * 24 * 3600
 _ADD_MODES: dict[str, MemberAddMode] = {"all_member_add": "all_member_add", "admin_add": "admin_add"}
 _LINK_MODES: dict[str, MemberLinkMode] = {"ALL_MEMBER_LINK": "all_member_link", "ADMIN_LINK": "admin_link"}
 _SWITCHES = {
@@ -336,6 +337,9 @@ def _text(node: Node) -> str:
 
 
 def _seconds(node: Node | None) -> int:
+    """Without a number it is the one that there was at first (zapo-js names none)."""
+    if node is not None and "expiration" not in node.attrs:
+        return _FIRST_TIMER
     seconds = node.number("expiration") if node is not None else 0
     if seconds is None or seconds not in EPHEMERAL_SECONDS:
         raise IqError(400, "bad-request")

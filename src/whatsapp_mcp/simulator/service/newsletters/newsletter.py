@@ -19,6 +19,7 @@ from whatsapp_mcp.wire.media import MediaKind
 from whatsapp_mcp.wire.protos import e2e
 
 Role = Literal["subscriber", "admin", "owner"]
+ReactionMode = Literal["all", "basic", "none"]
 
 
 @dataclass(slots=True, eq=False)
@@ -86,8 +87,10 @@ class Newsletter:
         """What follows ``https://whatsapp.com/channel/`` in a link."""
         self.verified = False
         self.picture: SimPicture | None = None
-        self.reaction_mode: Literal["all", "basic", "none"] = "all"
+        self.reaction_mode: ReactionMode = "all"
         self.followers: dict[SimAccount, Follower] = {owner: Follower("owner")} if owner else {}
+        self.invited: dict[SimAccount, int] = {}
+        """Who may become an admin, and until when (seconds since 1970)."""
         self.crowd = crowd
         """How many follow it who are not simulated."""
         self.posts: Record[Post] = Record(f"post in {name}")
@@ -131,6 +134,18 @@ class Newsletter:
     def delete(self, post: Post) -> None:
         """Take a post back."""
         self._channel.change(self, post, None)
+
+    def accept_invitation(self, person: Person) -> None:
+        """Somebody who was invited becomes an admin.
+
+        Raises:
+            KeyError: nobody invited them, or too long ago.
+        """
+        account = account_of(person)
+        if self.invited.pop(account) < self._world.clock():
+            raise KeyError(f"the invitation of {account} has expired")
+        self._channel.follow(self, account)
+        self.followers[account].role = "admin"
 
     def react(self, person: Person, post: Post, emoji: str) -> None:
         """Somebody reacts; an empty emoji takes the reaction back."""

@@ -8,11 +8,12 @@ mex_operations.rs.
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, get_args
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.mex import GraphQlError, Json, Mex, part
-from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter
+from whatsapp_mcp.simulator.service.newsletters.newsletter import Newsletter, ReactionMode
+from whatsapp_mcp.simulator.service.newsletters.newsletter_admins import NewsletterAdmins
 from whatsapp_mcp.simulator.service.newsletters.newsletter_nodes import describe
 from whatsapp_mcp.simulator.service.newsletters.newsletters import Newsletters
 from whatsapp_mcp.simulator.state.accounts import SimDevice
@@ -35,7 +36,7 @@ _DELETE = ("8316537688363079", "30062808666639665")
 _ADMINS = ("7130823597031706", "26278439461859188")
 _CAPABILITIES = ("9801384413216421",)
 _FOLLOWERS = ("27472091235714801",)
-_SUBSCRIBERS = ("9783111038412085",)
+_REACTED = "29575462448733991"
 _MAX_FOLLOWERS = 500
 
 
@@ -59,10 +60,11 @@ class NewsletterQueries:
             (_ADMINS, self._admins),
             (_CAPABILITIES, self._capabilities),
             (_FOLLOWERS, self._followers),
-            (_SUBSCRIBERS, self._subscribers),
         ):
             for query_id in ids:
                 mex.on_query(query_id, handler)
+        mex.on_query(_REACTED, self._reacted)
+        self._admins_of = NewsletterAdmins(world, self._find, mex)
 
     def _find(self, jid: Any) -> Newsletter:
         try:
@@ -97,6 +99,7 @@ class NewsletterQueries:
         newsletter = self._channels.add(name, _checked(description, MAX_DESCRIPTION), owner=device.account)
         if wanted.get("picture"):
             self._set_picture(newsletter, wanted["picture"])
+        _take_settings(newsletter, wanted)
         told = describe(newsletter, device.account)
         for kind, name in (("IMAGE", "picture"), ("PREVIEW", "preview")):
             # Clients read the picture of what they made, even where there is none (Baileys Socket/newsletter.ts).
@@ -141,7 +144,7 @@ class NewsletterQueries:
         return {"xwa2_newsletter_update_user_setting": _state_of(newsletter)}
 
     def _delete(self, device: SimDevice, given: Json) -> Json:
-        newsletter = self._owned(device, given)
+        newsletter = self._admins_of.owned(device, given)
         self._channels.delete(newsletter, device)
         return {"xwa2_newsletter_delete_v2": {"id": str(newsletter.jid), "state": {"type": "DELETED"}}}
 
@@ -156,10 +159,20 @@ class NewsletterQueries:
         newsletter = self._find(given.get("newsletter_id"))
         return {"xwa2_newsletter_admin": {"id": str(newsletter.jid), "capabilities": []}}
 
-    def _subscribers(self, device: SimDevice, given: Json) -> Json:
-        """How many there are, which everybody may know (Baileys: newsletterSubscribers)."""
-        newsletter = self._find(given.get("newsletter_id"))
-        return {"xwa2_newsletter_subscribers": {"id": str(newsletter.jid), "subscribers": newsletter.subscribers}}
+    def _reacted(self, device: SimDevice, given: Json) -> Json:
+        """Who reacted with what to a post."""
+        wanted = part(given, "input")
+        newsletter = self._find(wanted.get("id"))
+        server_id = str(wanted.get("server_id"))
+        post = next((one for one in newsletter.posts if str(one.server_id) == server_id), None)
+        if post is None:
+            raise GraphQlError(404, "Not Found")
+        senders: dict[str, list[Json]] = {}
+        for account, emoji in post.reactions.items():
+            node = {"id": str(account.lid), "profile_pic_direct_path": None}
+            senders.setdefault(emoji, []).append({"node": node})
+        reactions = [{"reaction_code": code, "sender_list": {"edges": edges}} for code, edges in senders.items()]
+        return {"xwa2_newsletters_reaction_sender_list": {"reactions": reactions}}
 
     def _followers(self, device: SimDevice, given: Json) -> Json:
         """The newest first, as its owner and admins may see them."""
@@ -179,13 +192,6 @@ class NewsletterQueries:
         ]
         return {"xwa2_newsletter_followers": {"followers": {"edges": edges}}}
 
-    def _owned(self, device: SimDevice, given: Json) -> Newsletter:
-        newsletter = self._find(given.get("newsletter_id"))
-        follower = newsletter.followers.get(device.account)
-        if follower is None or follower.role != "owner":
-            raise GraphQlError(403, "Forbidden")
-        return newsletter
-
     def _update(self, device: SimDevice, given: Json) -> Json:
         newsletter, updates = self._find(given.get("newsletter_id")), part(given, "updates")
         if not newsletter.may_post(device.account):
@@ -198,12 +204,24 @@ class NewsletterQueries:
             newsletter.described_at = now
         if updates.get("picture"):
             self._set_picture(newsletter, updates["picture"])
+        elif updates.get("picture") == "":
+            newsletter.picture = None
+        _take_settings(newsletter, updates)
         return {"xwa2_newsletter_update": describe(newsletter, None)}
 
 
 def _under(told: Json, name: str, old_name: str) -> Json:
     """An answer under its name, and under the one where Baileys looks for it up to 7.0.0-rc.9 (Types/Newsletter.ts)."""
     return {f"xwa2_newsletter_{name}": told, f"xwa2_newsletter_{old_name}": told}
+
+
+def _take_settings(newsletter: Newsletter, given: Json) -> None:
+    """Which reactions there may be."""
+    mode = part(part(given, "settings"), "reaction_codes").get("value")
+    found = next((known for known in get_args(ReactionMode) if known == str(mode).lower()), None)
+    if mode is not None and found is None:
+        raise GraphQlError(400, "Bad Request")
+    newsletter.reaction_mode = found or newsletter.reaction_mode
 
 
 def _state_of(newsletter: Newsletter) -> Json:
