@@ -1,5 +1,6 @@
 """What only whatsmeow's log tells: no event says that an account is banned, that a repeated message was ignored, that
-what was decrypted is no message, or why linked devices got nothing of one (neonize 0.5.2 leaves the reason out).
+what was decrypted is no message, why linked devices got nothing of one (neonize 0.5.2 leaves the reason out), or that
+a post of a channel was deleted (whatsmeow takes no post without content).
 
 Other people write into that log: what could not be understood is quoted in it, with push names, ids and whole stanzas.
 So a line counts when the logger and the level are the right ones and the whole line has the form that whatsmeow gives
@@ -29,6 +30,7 @@ _UNPARSED: Final = re.compile(
     r"Error unmarshaling (?:decrypted|plaintext) message from (\S+?)(?: in (\S+?))?: proto:[\w\s:.-]*"
 )
 
+_DELETED_POST: Final = re.compile(r"Plaintext message from (\S+) doesn't have byte content")
 _UNENCRYPTED: Final = re.compile(r"Failed to encrypt (\S+) for ([^\s:@]+@[a-z.]+): .*", re.DOTALL)
 """A phone has no device number in its address, other devices have one."""
 _KEYS_FAILED: Final = re.compile(
@@ -80,6 +82,13 @@ def source_of_unparsed(line: str) -> Source | None:
         return None
     sender, chat = jid(found[1]), jid(found[2] or found[1])
     return Source(chat, sender) if chat is not None and sender is not None else None
+
+
+def channel_of_deletion(level: str, logger: str, line: str) -> Jid | None:
+    """The channel of which a post was deleted. Which one, no line and no event tells."""
+    found = _DELETED_POST.fullmatch(line) if (level, logger) == (_LEVEL, _LOGGER) else None
+    channel = jid(found[1]) if found is not None else None
+    return channel if channel is not None and channel.is_newsletter else None
 
 
 def may_be_of_keys(logger: str, line: str) -> bool:

@@ -137,7 +137,7 @@ async def test_reactions_views_and_live_updates(linked: Linked) -> None:
     event = await linked.client.event("NewsletterLiveUpdate", start=start)
     assert event["JID"]["User"] == news.id
     await linked.client.call("react_newsletter", newsletter=str(news.jid), server_id=post.server_id, emoji="👍")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while linked.simulator.phone.account not in post.reactions:
             await asyncio.sleep(0.01)
     assert post.reaction_counts == {"❤️": 1, "👍": 1}

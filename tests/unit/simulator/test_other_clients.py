@@ -259,7 +259,7 @@ async def test_the_phone_gives_a_new_device_time_to_write_down_its_keys(
     bundle = PreKeyBundle(5, device.identity, signed, (7, prekey.public))
     *content, key = key_nodes(bundle)
     await ask(client, "encrypt", "set", Node("registration", {}, bytes(4)), *content, Node("list", {}, [key]))
-    await simulator.phone.history.shared.wait_for(timeout=10)
+    await simulator.phone.history.shared.wait_for(timeout=60)
     assert waits == [0, 0], "before the keys, and before the history"
 
 

@@ -155,11 +155,11 @@ async def test_calls(linked: TestAccount) -> None:
     manager = linked.manager()
     async with manager.running():
         sent = await manager.call(SEND)
-        await manager.call(SetPresence(available=True), timeout=3)
+        await manager.call(SetPresence(available=True), timeout=30)
     assert sent == SentMessage(message_id="S1", chat=ANA, timestamp=1)
     [first, second] = [entry for entry in linked.journal() if entry["what"] == "call"]
     assert first["arguments"]["message"] == {"kind": "text", "text": "hi"}
-    assert (first["timeout"], second["timeout"]) == (10, 3)
+    assert (first["timeout"], second["timeout"]) == (60, 30)
 
 
 async def test_calls_at_once(linked: TestAccount) -> None:

@@ -182,7 +182,7 @@ async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     monkeypatch.setattr(connection_module, "_drop_prints", lambda: None)  # it would silence pytest
     monkeypatch.setattr(process_module, "_end_at_the_latest", lambda: None)  # it would end pytest
     monkeypatch.setattr(connection_module, "CONTACT_SYNCS", ())
-    monkeypatch.setattr(connection_module, "GROUP_SYNCS", ())
+    monkeypatch.setattr(connection_module, "ASKED_AT", ())
     yield running
     running.process._finish(Ended(reason="stopped"))
     async with asyncio.timeout(WAIT):
