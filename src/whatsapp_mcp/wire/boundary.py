@@ -59,6 +59,8 @@ LIST_LIMITS: Final = {
     "WAWebProtobufsE2E.InteractiveMessage.CarouselMessage.cards": 10,
 }
 """Entries of the lists that a phone itself limits."""
+_WITH_REQUIRED: Final = frozenset({"WAWebProtobufsE2E.VideoEndCard"})
+"""Messages that Go neither reads nor writes, with all that they stand in, while a field of theirs is missing."""
 _WRITTEN: Final = ("WAWebProtobufsE2E.", "WAWebProtobufsAICommon.", "WAAICommonDeprecated.")
 """The packages of what people and bots write; lists of other packages (groups, histories) are as long as they are."""
 _MAX_DEPTH: Final = 60
@@ -181,6 +183,9 @@ def _cleanse_list(
             cut.append(field.name)
         room[0] -= len(values)
     if field.message_type is not None:
+        if field.message_type.full_name in _WITH_REQUIRED and not all(value.IsInitialized() for value in values):
+            del values[:]
+            cut.append(field.name)
         for value in values:
             cleanse(value, cut, apart, room)
     elif field.type == FieldDescriptor.TYPE_STRING:
