@@ -17,7 +17,7 @@ from whatsapp_mcp.wire.protos import e2e
 
 
 async def test_broken_messages(tmp_path: Path) -> None:
-    with anyio.fail_after(200):
+    with anyio.fail_after(300):
         figures = await play(400, seed=2, home=tmp_path)
     assert figures.ok, figures
 
@@ -27,7 +27,7 @@ async def test_odd_receipts_do_not_keep_the_account_away(shared: SharedAccount) 
     async with shared.borrowed() as (simulator, host):
         eve, ana = await simulator.add_contact("Eve"), await simulator.add_contact("Ana")
         ana.say("hello")
-        await host.call("waitForMessage", phone=ana.number, cursor="0", timeout=30)
+        await host.call("waitForMessage", phone=ana.number, cursor="0", timeout=40)
         told = await host.call("sendMessage", phone=eve.number, message="hello")
         for number in range(20):
             eve.send_receipt(simulator.phone.account.lid, [told["message_id"]], "kind-of-tomorrow")

@@ -74,6 +74,10 @@ BROADCAST_LIST: Final = "broadcast_list"
 """In the ``extra`` of a message: the list of its author's by which it came, among others, to us."""
 
 
+SERVER_ID: Final = "server_id"
+"""In the ``extra`` of a post: its number in its channel, by which WhatsApp's lists of posts name it."""
+
+
 MENTIONED: Final = "mentioned"
 """In the ``extra`` of a stored message: names of those whom it mentions, for the search alone."""
 

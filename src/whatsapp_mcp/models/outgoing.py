@@ -136,6 +136,8 @@ class SentMessage(_Out):
     """As the wire addresses it, usually a LID; for the caller the form that the caller used."""
     timestamp: int
     """Milliseconds since 1970."""
+    server_id: int = 0
+    """Of a post: its number in its channel; 0: not told."""
     repeated: bool = False
     """It was sent by an earlier call under the same key; nothing was sent now."""
     pending: bool = False

@@ -23,7 +23,8 @@ async def newsletter_messages(services: Services, arguments: args.GetNewsletterM
         {
             "server_id": post.server_id,
             "content": post.text,
-            "kind": post.kind.value,
+            "kind": post.kind.value if not post.deleted else None,
+            "deleted": post.deleted or None,
             "views": post.views,
             "reactions": [{"emoji": emoji, "count": count} for emoji, count in post.reactions.items()] or None,
         }

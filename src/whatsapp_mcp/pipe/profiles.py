@@ -34,6 +34,16 @@ class SetOwnPicture(Command[None]):
 class ListNewsletters(Command[tuple[Newsletter, ...]]): ...
 
 
+class SyncNewsletters(Command[None]):
+    """Copy the names of the newsletters that the account follows into the store, once a day."""
+
+
+class SyncPosts(Command[None]):
+    """Note which of a newsletter's newest posts are deleted."""
+
+    newsletter: Jid
+
+
 class GetNewsletterPosts(Command[tuple[NewsletterPost, ...]]):
     newsletter: Jid
     count: int

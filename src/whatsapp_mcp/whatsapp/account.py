@@ -124,7 +124,8 @@ class Account:
         if wire_chat.bare in self._without.pop(response.ID, ()):
             raise NotEncrypted("the message could not be encrypted for the recipient's phone, so it did not get there")
         moment = response.Timestamp * 1000 or now_ms()
-        return SentMessage(message_id=response.ID, chat=wire_chat.bare, timestamp=moment)
+        post = response.ServerID if wire_chat.is_newsletter else 0
+        return SentMessage(message_id=response.ID, chat=wire_chat.bare, timestamp=moment, server_id=post)
 
     def upload(self, file: Path, kind: MediaType, *, newsletter: bool) -> Uploaded:
         """Encrypt and upload; to a newsletter, upload as it is. neonize holds some copies of the file meanwhile.

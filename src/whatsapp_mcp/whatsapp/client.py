@@ -43,11 +43,13 @@ class EventCode:
     CHAT_PRESENCE: Final = 19
     JOINED_GROUP: Final = 21
     GROUP_INFO: Final = 22
+    NEWSLETTER_JOIN: Final = 32
+    NEWSLETTER_LEAVE: Final = 33
     CALL_OFFER: Final = 36
     CALL_TERMINATE: Final = 42
     UNDECRYPTABLE: Final = 44
 
-    SUBSCRIBED: Final = (2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 17, 18, 21, 22, 27, 36, 42, 44)
+    SUBSCRIBED: Final = (2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 17, 18, 21, 22, 27, 32, 33, 36, 42, 44)
     """Four more only show that WhatsApp is heard: pair status (2), keep-alive restored (5), stream error (11), offline
     sync completed (27). Chat presence (19) only where the owner wants it, and not bans (8) and connect failures (9): a
     value that neonize does not know ends its event pump. A ban is recognised by whatsmeow's log line instead."""

@@ -23,8 +23,9 @@ from whatsapp_mcp.models.changes import (
     ReactionChanged,
     ReceiptReceived,
 )
-from whatsapp_mcp.models.content import BROADCAST_LIST, UNAVAILABLE, VIEW_ONCE, Content, MessageKind
+from whatsapp_mcp.models.content import BROADCAST_LIST, SERVER_ID, UNAVAILABLE, VIEW_ONCE, Content, MessageKind
 from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
+from whatsapp_mcp.whatsapp.addresses import from_proto
 from whatsapp_mcp.whatsapp.calls import changes_of_end, changes_of_offer
 from whatsapp_mcp.whatsapp.client import EventCode
 from whatsapp_mcp.whatsapp.content import read_content, unwrap
@@ -87,6 +88,11 @@ def changes_from_event(
             return list(changes_of_joined_group(payload, own))
         case EventCode.GROUP_INFO:
             return list(changes_of_group(payload, own))
+        case EventCode.NEWSLETTER_JOIN:
+            followed = parse(neonize_pb2.NewsletterJoin, payload).NewsletterMetadata
+            return [ChatChanged(from_proto(followed.ID).bare, name=followed.ThreadMeta.Name.Text, is_member=True)]
+        case EventCode.NEWSLETTER_LEAVE:
+            return [ChatChanged(from_proto(parse(neonize_pb2.NewsletterLeave, payload).ID).bare, is_member=False)]
         case _:
             return []
 
@@ -167,6 +173,8 @@ class MessageEvent:
             return
         if self._cut:
             content = replace(content, extra={**content.extra, "cut": sorted(set(self._cut))})
+        if where.chat.is_newsletter and info.ServerID:
+            content = replace(content, extra={**content.extra, SERVER_ID: info.ServerID})
         is_edited_post = where.chat.is_newsletter and info.Edit == _POST_EDIT
         if not event.IsEdit:
             yield self._received(_with_flags(content, view_once=event.IsViewOnce or event.IsViewOnceV2))

@@ -81,6 +81,7 @@ class Profiles:
         return [
             NewsletterPost(
                 server_id=post.MessageServerID,
+                deleted=not post.Message.ListFields(),
                 text=content.text if (content := read_content(post.Message)) is not None else "",
                 kind=content.kind if content is not None else MessageKind.OTHER,
                 views=post.ViewsCount,

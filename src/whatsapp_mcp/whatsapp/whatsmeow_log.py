@@ -1,5 +1,6 @@
 """What only whatsmeow's log tells: no event says that an account is banned, that a repeated message was ignored, that
-what was decrypted is no message, or why linked devices got nothing of one (neonize 0.5.2 leaves the reason out).
+what was decrypted is no message, why linked devices got nothing of one (neonize 0.5.2 leaves the reason out), or that
+a post of a channel was deleted (whatsmeow takes no post without content).
 
 Other people write into that log: what could not be understood is quoted in it, with push names, ids and whole stanzas.
 So a line counts when the logger and the level are the right ones and the whole line has the form that whatsmeow gives
@@ -31,6 +32,7 @@ _UNPARSED: Final = re.compile(
 
 _UNREAD_HISTORY: Final = re.compile(r"Failed to download history sync: failed to unmarshal: proto:.*", re.DOTALL)
 
+_DELETED_POST: Final = re.compile(r"Plaintext message from (\S+) doesn't have byte content")
 _UNENCRYPTED: Final = re.compile(r"Failed to encrypt (\S+) for ([^\s:@]+@[a-z.]+): .*", re.DOTALL)
 """A phone has no device number in its address, other devices have one."""
 _KEYS_FAILED: Final = re.compile(
@@ -88,6 +90,13 @@ def is_unread_history(level: str, logger: str, line: str) -> bool:
     """Whether a line says that a part of a history came and whatsmeow cannot read it: one message that is no protobuf
     to Go is enough. Nobody else is told."""
     return (level, logger) == ("ERROR", _LOGGER) and _UNREAD_HISTORY.fullmatch(line) is not None
+
+
+def channel_of_deletion(level: str, logger: str, line: str) -> Jid | None:
+    """The channel of which a post was deleted. Which one, no line and no event tells."""
+    found = _DELETED_POST.fullmatch(line) if (level, logger) == (_LEVEL, _LOGGER) else None
+    channel = jid(found[1]) if found is not None else None
+    return channel if channel is not None and channel.is_newsletter else None
 
 
 def may_be_of_keys(logger: str, line: str) -> bool:

@@ -24,6 +24,7 @@ from whatsapp_mcp.pipe import lines as p
 from whatsapp_mcp.pipe.account import SyncContacts
 from whatsapp_mcp.pipe.command import Command
 from whatsapp_mcp.pipe.groups import SyncGroups
+from whatsapp_mcp.pipe.profiles import SyncNewsletters
 from whatsapp_mcp.pipe.side_login import LoginBegins
 from whatsapp_mcp.platform.handles import lead_nowhere
 from whatsapp_mcp.postgres import check_reachable
@@ -39,6 +40,7 @@ from whatsapp_mcp.whatsapp.unreachable import why_unreachable
 from whatsapp_mcp.whatsapp.whatsmeow_log import (
     Ban,
     ban_in,
+    channel_of_deletion,
     is_repetition,
     is_unparsed,
     is_unread_history,
@@ -47,6 +49,7 @@ from whatsapp_mcp.whatsapp.whatsmeow_log import (
     unencrypted_in,
 )
 from whatsapp_mcp.whereabouts import PostgresSchema, guarded, whereabouts_of
+from whatsapp_mcp.worker.deleted_posts import DeletedPosts
 from whatsapp_mcp.worker.departures import Departures
 from whatsapp_mcp.worker.dispatch import Dispatch
 from whatsapp_mcp.worker.handlers.account import AccountHandlers
@@ -74,9 +77,9 @@ NEXT_QR_SECONDS: Final = 20.0
 """Validity of the first and the later codes of one pairing (whatsmeow: qrchan.go)."""
 CONTACT_SYNCS: Final = (1.0, 4.0, 25.0)
 """Seconds after connecting, each after the one before, at which the linked device's contacts are copied."""
-GROUP_SYNCS: Final = (0.5, 20.0, 300.0)
-"""Seconds after connecting, each after the one before, at which the groups are asked for until they are told."""
-GROUP_SYNC_LIMIT: Final = 80.0
+ASKED_AT: Final = (0.5, 20.0, 300.0)
+"""Seconds after connecting, each after the one before, at which groups and channels are asked for until told."""
+ASKED_LIMIT: Final = 80.0
 """Seconds; whatsmeow gives up after 75."""
 RECONNECT_CHECK: Final = 0.7
 """Seconds; two checks without a socket after pairing mean that nobody reconnects. whatsmeow takes milliseconds."""
@@ -147,12 +150,13 @@ class WhatsAppConnection:
             shared=shared_files(prefix_from(hello.bucket), whereabouts_of(hello.store)) if hello.bucket else None,
         )
         self._deferring = messages.deferring
+        self._deleted_posts = DeletedPosts(partial(self.run, timeout=ASKED_LIMIT))
         self._departures = Departures(self._deferring, store, self._threads, stay=int(hello.schedule_stay * 3_600_000))
         self._commands = Dispatch(
             AccountHandlers(self._account, store),
             messages,
             GroupHandlers(Groups(self._client), self._account, store),
-            ProfileHandlers(Profiles(self._client, self._account), self._account),
+            ProfileHandlers(Profiles(self._client, self._account), self._account, store),
             SideLoginHandlers(self._side_logins),
             ControlHandlers(process),
         )
@@ -307,6 +311,9 @@ class WhatsAppConnection:
             self._account.goes_without(*unencrypted)
         elif explained := unavailable_in(level, name, text):
             self._intake.unavailable(*explained)
+        elif channel := channel_of_deletion(level, name, text):
+            self._in_loop(self._deleted_posts.note, channel)
+            shown = logging.INFO
         logging.getLogger("whatsapp_mcp.whatsmeow").log(shown, "%s: %s", name, text)
 
     # -- what happens -------------------------------------------------------------------------------------------------
@@ -316,7 +323,8 @@ class WhatsAppConnection:
         if connected and not self._was_connected:
             self._was_connected = True
             self._go_on_with(self._sync_contacts())
-            self._go_on_with(self._sync_groups())
+            self._go_on_with(self._sync(SyncGroups(), SyncNewsletters()))
+            self._go_on_with(self._deleted_posts.look())
             self._go_on_with(self._fetch_histories())
         if isinstance(notice, p.StateChanged):
             self._departures.connection_is(up=connected)
@@ -358,14 +366,15 @@ class WhatsAppConnection:
             except WhatsAppMcpError as error:
                 logger.info("contacts could not be copied: %s", error.message)
 
-    async def _sync_groups(self) -> None:
-        """Groups have their names from linking on, whether or not somebody writes."""
-        for pause in GROUP_SYNCS:
+    async def _sync(self, *commands: Command[None]) -> None:
+        """Groups and channels have their names from linking on, whether or not somebody writes."""
+        for pause in ASKED_AT:
             await asyncio.sleep(pause)
             try:
-                await self.run(SyncGroups(), timeout=GROUP_SYNC_LIMIT)
+                for command in commands:
+                    await self.run(command, timeout=ASKED_LIMIT)
             except WhatsAppMcpError as error:
-                logger.info("groups could not be listed: %s", error.message)
+                logger.info("groups and channels could not be listed: %s", error.message)
             else:
                 return
 

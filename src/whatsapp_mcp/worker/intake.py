@@ -34,6 +34,8 @@ _JOURNALED: Final = frozenset(
         EventCode.RECEIPT,
         EventCode.JOINED_GROUP,
         EventCode.GROUP_INFO,
+        EventCode.NEWSLETTER_JOIN,
+        EventCode.NEWSLETTER_LEAVE,
         EventCode.CALL_OFFER,
         EventCode.CALL_TERMINATE,
         EventCode.UNDECRYPTABLE,

@@ -11,11 +11,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.errors import OutcomeUnknown, SessionTimeout, WhatsAppMcpError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import MessageReceived, SendFinished
+from whatsapp_mcp.models.content import SERVER_ID
 from whatsapp_mcp.models.delivery import DeliveryStatus
 from whatsapp_mcp.models.outgoing import SentMessage
 from whatsapp_mcp.models.session import HandedOver
@@ -143,6 +145,8 @@ class Sends:
         """Store what was sent, and under which key, in one transaction before the caller learns of it."""
         content = read_content(message)
         assert content is not None, "only what can be read back is sent"
+        if sent.server_id:
+            content = replace(content, extra={**content.extra, SERVER_ID: sent.server_id})
         received = MessageReceived(
             id=sent.message_id,
             chat=sent.chat,

@@ -160,11 +160,20 @@ async def test_an_upload_that_asks_first_and_has_a_token_without_padding(simulat
     assert simulator.media.uploads[0].file.blob.size == len(content)
 
 
-@pytest.mark.parametrize(("version", "passive", "settles"), [(2, True, True), (3, False, True), (3, True, False)])
+@pytest.mark.parametrize(
+    ("version", "passive", "lid", "settles"),
+    [
+        (2, True, True, True),
+        (3, False, True, True),
+        (3, True, False, True),
+        (3, True, None, True),
+        (3, True, True, False),
+    ],
+)
 async def test_a_client_gets_time_to_make_its_keys(
-    version: int, passive: bool, settles: bool, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    version: int, passive: bool, lid: bool | None, settles: bool, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some take what comes at once for a part of the handshake. Whoever logs in passive does not."""
+    """Some take what comes at once for a part of the handshake, Baileys 7.0.0-rc.9 too, which logs in passive."""
     noise, slept, sleep = KeyPair.generate(), list[float](), asyncio.sleep
 
     async def note(seconds: float) -> None:
@@ -173,7 +182,7 @@ async def test_a_client_gets_time_to_make_its_keys(
 
     monkeypatch.setattr(asyncio, "sleep", note)
     device, _ = linked_device(simulator, noise)
-    payload = wa6.ClientPayload(username=int(device.account.number), device=1, passive=passive)
+    payload = wa6.ClientPayload(username=int(device.account.number), device=1, passive=passive, lidDbMigrated=lid)
     client = await RawClient.connect(simulator.endpoint, noise, payload, version=version)
     assert (await client.receive()).tag == "success"
     assert (SETTLING_SECONDS in slept) is settles
@@ -250,7 +259,7 @@ async def test_the_phone_gives_a_new_device_time_to_write_down_its_keys(
     bundle = PreKeyBundle(5, device.identity, signed, (7, prekey.public))
     *content, key = key_nodes(bundle)
     await ask(client, "encrypt", "set", Node("registration", {}, bytes(4)), *content, Node("list", {}, [key]))
-    await simulator.phone.history.shared.wait_for(timeout=10)
+    await simulator.phone.history.shared.wait_for(timeout=60)
     assert waits == [0, 0], "before the keys, and before the history"
 
 

@@ -366,6 +366,26 @@ def test_a_newsletter_post() -> None:
     assert changes == [received(chat=channel, sender=channel, push_name=None)]
 
 
+def test_a_post_knows_its_number() -> None:
+    channel = Jid("120363000000000002", "newsletter")
+    event = neonize_pb2.Message.FromString(message_event(text(), source(channel, channel), push_name=""))
+    event.Info.ServerID = 103
+    (post,) = of_message(event.SerializeToString())
+    assert isinstance(post, MessageReceived)
+    assert post.content.extra == {"server_id": 103}
+
+
+def test_following_a_newsletter_and_leaving_it() -> None:
+    channel = Jid("120363000000000002", "newsletter")
+    joined = neonize_pb2.NewsletterJoin()
+    joined.NewsletterMetadata.ID.CopyFrom(jid(channel))
+    joined.NewsletterMetadata.ThreadMeta.Name.Text = "News"
+    changes = changes_from_event(EventCode.NEWSLETTER_JOIN, joined.SerializePartialToString())
+    assert changes == [ChatChanged(channel, name="News", is_member=True)]
+    left = neonize_pb2.NewsletterLeave(ID=jid(channel)).SerializePartialToString()
+    assert changes_from_event(EventCode.NEWSLETTER_LEAVE, left) == [ChatChanged(channel, is_member=False)]
+
+
 def test_an_edited_post_of_a_newsletter() -> None:
     channel = Jid("120363000000000002", "newsletter")
     for where, is_edit in ((source(channel, channel), True), (source(ANA, ANA), False)):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.whatsapp.received import ANA, ANA_LID, TEAM
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.session import Decrypted
 from whatsapp_mcp.whatsapp.whatsmeow_log import (
     Ban,
     ban_in,
+    channel_of_deletion,
     is_repetition,
     is_unparsed,
     is_unread_history,
@@ -119,6 +121,14 @@ def test_why_linked_devices_get_nothing() -> None:
 )
 def test_no_reason_why_nothing_came(level: str, logger: str, line: str) -> None:
     assert unavailable_in(level, logger, line) is None
+
+
+def test_a_post_that_was_deleted() -> None:
+    line = "Plaintext message from 120363000000000002@newsletter doesn't have byte content"
+    assert channel_of_deletion("WARN", "Client", line) == Jid("120363000000000002", "newsletter")
+    for other in (("INFO", "Client", line), ("WARN", "Client/Recv", line), ("WARN", "Client", f"{line}!")):
+        assert channel_of_deletion(*other) is None
+    assert channel_of_deletion("WARN", "Client", line.replace("newsletter", "s.whatsapp.net")) is None
 
 
 def test_what_is_no_message() -> None:

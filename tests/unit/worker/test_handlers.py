@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import pytest
+from google.protobuf.message import DecodeError
 
 from tests.unit.waiting import WAIT
 from tests.unit.whatsapp.fake_client import FakeClient
@@ -51,6 +52,7 @@ from whatsapp_mcp.pipe.messages import (
     SendMessage,
     SetChatPresence,
 )
+from whatsapp_mcp.pipe.profiles import ListNewsletters, SyncNewsletters, SyncPosts
 from whatsapp_mcp.store.journal import Journal
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.whatsapp.account import Account
@@ -119,7 +121,7 @@ class Session:
             AccountHandlers(account, self.thread),
             self.messages,
             GroupHandlers(Groups(self.client), account, self.thread),
-            ProfileHandlers(profiles, account),
+            ProfileHandlers(profiles, account, self.thread),
             ControlHandlers(NoProcess()),
             SideLoginHandlers(cast(SideLogins, None)),
         )
@@ -471,6 +473,53 @@ def test_groups_are_listed_once(session: Session) -> None:
         "Club": False,
         "Team": True,
     }
+
+
+def followed(*names: str) -> bytes:
+    answer = neonize_pb2.GetSubscribedNewslettersReturnFunction()
+    for number, name in enumerate(names):
+        entry = answer.Newsletter.add(ID=jid(Jid(f"12036300000000001{number}", "newsletter")))
+        entry.ThreadMeta.Name.Text = name
+    return answer.SerializePartialToString()
+
+
+def test_newsletters_are_asked_for_once_even_if_the_answer_is_the_end(session: Session) -> None:
+    """neonize ends the process over an answer that it cannot hand on."""
+    session.client.answers["GetSubscribedNewsletters"] = b"\xff"
+    with pytest.raises(DecodeError):
+        session.run(SyncNewsletters())
+    session.client.answers["GetSubscribedNewsletters"] = followed("News", "Weather")
+    session.run(SyncNewsletters())
+    assert session.client.functions.count("GetSubscribedNewsletters") == 1
+    session.run(ListNewsletters())
+    assert {chat.name for chat in session.reader.chats(limit=5, offset=0).rows} == {"News", "Weather"}
+
+
+def posts(*numbers: int, empty: int) -> bytes:
+    """A list of posts, one of them without content."""
+    answer = neonize_pb2.GetNewsletterMessageUpdateReturnFunction()
+    for number in numbers:
+        post = answer.NewsletterMessage.add(MessageServerID=number)
+        if number != empty:
+            post.Message.conversation = str(number)
+    return answer.SerializePartialToString()
+
+
+def test_deleted_posts(session: Session) -> None:
+    channel = Jid("120363000000000002", "newsletter")
+    session.run(SyncPosts(newsletter=channel))
+    assert "GetNewsletterMessages" not in session.client.functions, "nothing of it is here"
+    for number in range(100, 106):
+        post = e2e.Message(conversation=str(number))
+        told = message_event(post, source(channel, channel), message_id=f"P{number}")
+        event = neonize_pb2.Message.FromString(told)
+        event.Info.ServerID = number
+        session.receive(event.SerializeToString())
+    session.client.answers["GetNewsletterMessages"] = posts(101, 102, 104, empty=102)
+    session.run(SyncPosts(newsletter=channel))
+    shown = session.reader.messages(channel, limit=10, offset=0).rows
+    assert [message.id for message in reversed(shown) if message.revoked_at is not None] == ["P102", "P103"]
+    assert len(shown) == 6
 
 
 def test_a_long_list_of_groups_may_be_cut_off(session: Session) -> None:

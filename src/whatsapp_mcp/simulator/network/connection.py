@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 HANDSHAKE_SECONDS = 20.0
 LINGER_SECONDS = 0.5
 SETTLING_SECONDS = 0.1
-"""What a client gets between handshake and first stanza: Baileys 6 and its forks, some with the newer dictionary, make
-their keys meanwhile, and take a frame that comes before they are ready for one of the handshake. Whoever logs in
-passive (whatsmeow) needs none."""
+"""What a client gets between handshake and first stanza: Baileys up to 7.0.0-rc.9 and its forks make their keys
+meanwhile, and take a frame that comes before they are ready for one of the handshake: they would wait for ever.
+whatsmeow, which logs in passive and says that it has moved to LIDs, needs none."""
 _READ_SIZE = 1 << 16
 _HEADERS = tuple(WA_HEADER[:-1] + bytes([version]) for version in VERSIONS)
 
@@ -152,7 +152,7 @@ class Connection:
                 frames += await self._read_frames(HANDSHAKE_SECONDS)
             responder.finish(frames.pop(0))
         self._ciphers = responder.transport()
-        if self._tokens is not NEWEST or not _is_passive(responder.login):
+        if self._tokens is not NEWEST or not _is_ready_at_once(responder.login):
             await asyncio.sleep(SETTLING_SECONDS)
         self._session = self._open_session(self, responder.login)
         for body in frames:
@@ -222,8 +222,9 @@ class Connection:
         self._writer.transport.abort()
 
 
-def _is_passive(login: ClientLogin) -> bool:
+def _is_ready_at_once(login: ClientLogin) -> bool:
     try:
-        return wa6.ClientPayload.FromString(login.payload).passive
+        payload = wa6.ClientPayload.FromString(login.payload)
+        return payload.passive and payload.lidDbMigrated
     except DecodeError:
         return False

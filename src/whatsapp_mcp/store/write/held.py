@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from whatsapp_mcp.errors import InvalidArgument
-from whatsapp_mcp.models.content import BROADCAST_LIST, MessageKind
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.models.content import BROADCAST_LIST, SERVER_ID, MessageKind
 from whatsapp_mcp.models.views import StoredMessage
 from whatsapp_mcp.store.database import StoreConnection
+from whatsapp_mcp.store.records import KnownPost
 from whatsapp_mcp.store.rows import load_extra, stored_jid
 from whatsapp_mcp.store.search.index import document_of
 from whatsapp_mcp.store.write.identities import Address
@@ -78,6 +80,19 @@ _MESSAGE: Final = (
     " JOIN addresses AS wire_sender ON wire_sender.id = m.sender WHERE {chats}"
     " AND (CAST(?3 AS BIGINT) IS NULL OR wire_sender.entity = ?3)"
 )
+
+
+_POSTS: Final = (
+    "SELECT m.id, m.extra, author.jid FROM messages AS m JOIN addresses AS author ON author.id = m.sender"
+    " WHERE m.chat = ? AND m.place > 0 AND m.revoked_at IS NULL ORDER BY m.place DESC LIMIT ?"
+)
+
+
+def posts_of(connection: StoreConnection, channel: int | None, count: int) -> list[KnownPost]:
+    """The newest posts of a channel that are not deleted, as far as their numbers are known."""
+    rows = connection.execute(_POSTS, (channel, count)).fetchall()
+    numbered = ((load_extra(extra).get(SERVER_ID), message_id, sender) for message_id, extra, sender in rows)
+    return [KnownPost(number, one, Jid.parse(sender)) for number, one, sender in numbered if isinstance(number, int)]
 
 
 def held_under(connection: StoreConnection, chat: int, message_id: str) -> list[Held]:

@@ -44,7 +44,7 @@ from whatsapp_mcp.store import deferred, looks, sends
 from whatsapp_mcp.store.deferred import DeferredSends
 from whatsapp_mcp.store.engine.choice import database_at, search_tables
 from whatsapp_mcp.store.identity import find_entity, goes_by_numbers, lid_of
-from whatsapp_mcp.store.records import KeyedSend, Look, Pauses, Settled
+from whatsapp_mcp.store.records import KeyedSend, KnownPost, Look, Pauses, Settled
 from whatsapp_mcp.store.rows import clamp, stored_jid
 from whatsapp_mcp.store.search.index import INDEX_VERSION, is_current
 from whatsapp_mcp.store.write.ahead import Ahead
@@ -53,7 +53,7 @@ from whatsapp_mcp.store.write.chat_marks import SeenMarks
 from whatsapp_mcp.store.write.chats import Chats
 from whatsapp_mcp.store.write.derivation import Derivation
 from whatsapp_mcp.store.write.event_log import EventLog
-from whatsapp_mcp.store.write.held import find_message
+from whatsapp_mcp.store.write.held import find_message, posts_of
 from whatsapp_mcp.store.write.identities import Address, Identities, Union, pair
 from whatsapp_mcp.store.write.memberships import Memberships
 from whatsapp_mcp.store.write.messages import Messages
@@ -229,6 +229,20 @@ class StoreWriter:
     def groups_listed_at(self) -> int:
         """When all our groups were listed last, milliseconds; 0: never."""
         return int(self._meta("groups_listed_at") or 0)
+
+    @property
+    def newsletters_asked_at(self) -> int:
+        """When WhatsApp was asked for the newsletters last, milliseconds; 0: never."""
+        return int(self._meta("newsletters_asked_at") or 0)
+
+    def note_newsletters_asked(self, now: int) -> None:
+        with self._transaction():
+            self._set_meta("newsletters_asked_at", now)
+
+    def posts_of(self, channel: Jid, count: int) -> list[KnownPost]:
+        """The newest posts of a channel that are not deleted, as far as their numbers are known."""
+        with self._lock, self._database.errors():
+            return posts_of(self._connection, find_entity(self._connection, channel), count)
 
     def claim_send(self, key: str, fingerprint: str, message: bytes, kept: int = sends.KEPT) -> KeyedSend | None:
         """Take a key to send one message under; what stands under it if somebody did within ``kept`` milliseconds.
