@@ -57,12 +57,12 @@ UNREADY: Final = 0.2
 """Share of the faults that do not wait for a connection."""
 FORGIVEN: Final = 20
 """Kills in a row of the session process after which a restart is asked for: later ones would be paused for."""
-CONNECT_LIMIT: Final = 60.0
-SETTLE_LIMIT: Final = 40.0
+CONNECT_LIMIT: Final = 120.0
+SETTLE_LIMIT: Final = 120.0
 QUIET: Final = 3.0
 """Seconds after the last confirmation, for what is decided a little later: whether a repetition was a loss."""
 LINGER: Final = 1
-END_LIMIT: Final = 30.0
+END_LIMIT: Final = 60.0
 WATCH: Final = 0.1
 """Seconds between two looks at the processes."""
 

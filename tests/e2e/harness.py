@@ -97,7 +97,7 @@ def pictures(result: CallToolResult) -> list[ImageContent]:
 def session_pids(data_dir: Path, account: str = "default") -> list[int]:
     """Live session processes that hold the account's lock file open."""
     lock = data_dir / account / "lock"
-    found = []
+    found: dict[int, int] = {}  # and whose children they are
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -106,10 +106,27 @@ def session_pids(data_dir: Path, account: str = "default") -> list[int]:
             if b"whatsapp_mcp.worker.process" not in command:
                 continue
             if any(_leads_to(link, lock) for link in (entry / "fd").iterdir()):
-                found.append(int(entry.name))
+                found[int(entry.name)] = parent_of(int(entry.name))
         except OSError:  # the process ended
             continue
-    return found
+    return [pid for pid, parent in found.items() if parent not in found]  # a child is about to be another program
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+
+
+async def session_of(data_dir: Path) -> int:
+    """The session process, as soon as there is one."""
+    with anyio.fail_after(120):
+        while len(found := session_pids(data_dir)) != 1:
+            await anyio.sleep(0.02)
+    return found[0]
+
+
+async def session_ended(data_dir: Path, account: str = "default") -> None:
+    """The session process ends some time after its last server; the next server may still find it and keep it."""
+    await until(lambda: not session_pids(data_dir, account), what="the end of the session process")
 
 
 def _leads_to(link: Path, target: Path) -> bool:
@@ -135,7 +152,7 @@ def environment(endpoint: Path, **more: str) -> dict[str, str]:
         "WHATSAPP_MCP_ENDPOINT": str(endpoint),
         "WHATSAPP_MCP_REQUIRE_ENDPOINT": "true",
         "WHATSAPP_MCP_TOOLSETS": "all",
-        "WHATSAPP_MCP_CONNECT_WAIT": "20",
+        "WHATSAPP_MCP_CONNECT_WAIT": "40",
         "WHATSAPP_MCP_SESSION_LINGER": "0",
         "WHATSAPP_MCP_POLICY": "open",  # what careful asks about is a subject of its own
         "WHATSAPP_MCP_REPEAT_SECONDS": "0",  # what a test sends twice it means to send twice; test_time.py is about it

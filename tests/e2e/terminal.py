@@ -54,7 +54,7 @@ class Terminal:
         self.process = process
         self.raw = b""
         self._master = master
-        self._more = asyncio.Event()
+        self._more, self._all = asyncio.Event(), asyncio.Event()
         self._seen = 0
 
     @property
@@ -66,6 +66,7 @@ class Terminal:
             self.raw += os.read(self._master, 65_536)
         except OSError:  # the other end is closed
             asyncio.get_running_loop().remove_reader(self._master)
+            self._all.set()
         self._more.set()
 
     async def see(self, text: str, *, timeout: float = 90) -> str:
@@ -84,8 +85,9 @@ class Terminal:
         os.write(self._master, text.encode())
 
     async def end(self, *, timeout: float = 90) -> int:
-        """Wait for its end; the exit code."""
+        """Wait for its end and for all that it wrote; the exit code."""
         async with asyncio.timeout(timeout):
+            await self._all.wait()
             return await asyncio.to_thread(self.process.wait)
 
 

@@ -17,7 +17,7 @@ START = 1_796_000_000
 async def details_of(host: Host, chat: str, message_id: str, *wanted: str) -> Json:
     """The facts of a message, as soon as they have what is wanted."""
     details: Json = {}
-    with anyio.move_on_after(20):
+    with anyio.move_on_after(120):
         while True:
             details = (await row_where(host, chat, message_id=message_id)).get("details") or {}
             if all(name in details for name in wanted):

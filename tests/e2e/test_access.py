@@ -97,7 +97,7 @@ async def test_what_the_policy_hides_is_nowhere(tmp_path: Path) -> None:
             cursor, woken = await host.cursor(), list[Any]()
 
             async def wait() -> None:
-                woken.append(await host.call("waitForMessage", cursor=cursor, timeout=30))
+                woken.append(await host.call("waitForMessage", cursor=cursor, timeout=40))
 
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(wait)

@@ -49,7 +49,7 @@ def sessions(data_dir: Path) -> list[int]:
 async def exchange(writer: Host, sender: SimulatedPhone, reader: Host, receiver: SimulatedPhone, text: str) -> None:
     cursor = await reader.cursor()
     await writer.call("sendMessage", phone=receiver.account.number, message=text)
-    waited = await reader.call("waitForMessage", cursor=cursor, timeout=30)
+    waited = await reader.call("waitForMessage", cursor=cursor, timeout=40)
     assert (waited["message"]["content"], waited["message"]["sender_jid"]) == (
         text,
         f"{sender.account.number}@s.whatsapp.net",

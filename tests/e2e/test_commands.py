@@ -120,6 +120,7 @@ async def test_commands_tell_the_state_as_it_is(tmp_path: Path) -> None:
         assert await told(at) == (1, "banned", 1)
         simulator.faults.clear()
         await host.call("appReconnect")
+        await state_is(host, "connected")
 
         simulator.faults.stream_error("replaced")
         await state_is(host, "replaced")

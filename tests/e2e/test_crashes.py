@@ -13,7 +13,19 @@ import anyio
 import pytest
 from bench.crash import FAULTS, play
 
-from tests.e2e.harness import Host, Json, body_of, host_on, kill, paired, session_pids, until, whatsapp
+from tests.e2e.harness import (
+    Host,
+    Json,
+    body_of,
+    host_on,
+    kill,
+    paired,
+    parent_of,
+    session_ended,
+    session_pids,
+    until,
+    whatsapp,
+)
 from whatsapp_mcp.client.rows import complete
 from whatsapp_mcp.simulator import HistoryChat, HistoryMessage, Simulator, VirtualContact
 from whatsapp_mcp.simulator.people.sent import SentMessage
@@ -29,7 +41,7 @@ from whatsapp_mcp.worker.intake import LOSS_GRACE
 async def test_killed_at_random_moments_under_load(tmp_path: Path) -> None:
     faults = [*FAULTS, "kill session"]
     random.Random(7).shuffle(faults)
-    with anyio.fail_after(180):
+    with anyio.fail_after(300):
         figures = await play(faults, seed=7, home=tmp_path, servers=3)
     assert figures.ok, str(figures)
     assert figures.sent > 100
@@ -226,8 +238,7 @@ def limit_files(pids: list[int], size: int) -> None:
 
 def server_pid(host: Host) -> int:
     (session,) = host.session_pids()
-    status = Path(f"/proc/{session}/status").read_text()
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("PPid:")))
+    return parent_of(session)
 
 
 async def write_much(host: Host, contact: VirtualContact, store: Path, size: int) -> None:
@@ -273,6 +284,7 @@ async def test_a_damaged_store_is_named_and_what_comes_waits_at_whatsapp(tmp_pat
             await host.pair(simulator)
             first = ana.say("first")
             await shown(host, ana.number, first.id)
+        await session_ended(data_dir)
         damaged = b"this is not a database" * 500
         store.write_bytes(damaged)
         for suffix in ("-wal", "-shm"):  # the log alone would be enough for such a small store

@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 
-from tests.e2e.harness import Host, Json, body_of, host_on, whatsapp
+from tests.e2e.harness import Host, Json, body_of, host_on, session_ended, whatsapp
 from tests.e2e.shared import SharedAccount
 from tests.e2e.test_groups import created, jid, people
 from whatsapp_mcp.client.rows import complete
@@ -18,7 +18,7 @@ from whatsapp_mcp.client.rows import complete
 async def status_when(host: Host, sent: Json, fits: Callable[[Json], bool]) -> Json:
     """The status of a message, as soon as it is as wanted."""
     results: Json = {}
-    with anyio.move_on_after(10):
+    with anyio.move_on_after(120):
         while not results or not fits(results):
             results = await host.call("getMessageStatus", message_id=sent["message_id"], phone=sent["chat_jid"])
     assert fits(results), results
@@ -69,6 +69,7 @@ async def test_of_a_message_to_a_group(tmp_path: Path) -> None:
                 row for row in (await host.call("getChatMessages", chat_jid=group_id))["data"] if row["is_from_me"]
             ]
             assert "status" not in row, "as documented: in a group everybody is at a step of their own"
+        await session_ended(data_dir)
         nowhere = tmp_path / "nowhere.json"
         nowhere.write_text(
             json.dumps({"proxy": "http://127.0.0.1:9", "ca_file": str(tmp_path / "none.pem"), "noise_root": "00" * 32})

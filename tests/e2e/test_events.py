@@ -16,7 +16,7 @@ async def events_of(host: Host, cursor: str, *kinds: str, **arguments: Any) -> t
     """The next events until one of each of these kinds is among them, and where to go on."""
     found: list[Json] = []
     while not set(kinds) <= {event["kind"] for event in found}:
-        body: Any = (await host.raw("waitForEvent", {"cursor": cursor, "timeout": 20} | arguments)).structured_content
+        body: Any = (await host.raw("waitForEvent", {"cursor": cursor, "timeout": 40} | arguments)).structured_content
         assert not body["results"]["timed_out"], (found, body)
         found += complete(body["results"])["data"]
         cursor = body["next_cursor"]

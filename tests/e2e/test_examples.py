@@ -30,7 +30,7 @@ from whatsapp_mcp.webhooks.signing import signed_headers
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def play(*command: str, seconds: float = 60) -> str:
+def play(*command: str, seconds: float = 300) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WHATSAPP_MCP_")}
     played = subprocess.run(
         [sys.executable, *command], env=kept, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds
@@ -53,7 +53,7 @@ def test_a_bots_own_test(tmp_path: Path) -> None:
     for name in ("ping_bot.py", "test_ping_bot.py"):
         shutil.copy(EXAMPLES / name, tmp_path)
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "asyncio_mode=auto"]
-    assert "4 passed" in play("-m", "pytest", *options, "--rootdir", str(tmp_path), str(tmp_path), seconds=240)
+    assert "4 passed" in play("-m", "pytest", *options, "--rootdir", str(tmp_path), str(tmp_path))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ WEEK = 7 * 86400
 async def chat_where(host: Host, **wanted: object) -> Json:
     """The first chat that has these values, as soon as there is one."""
     rows: list[Json] = []
-    with anyio.move_on_after(30):
+    with anyio.move_on_after(120):
         while True:
             rows = (await host.call("listChats"))["data"]
             for row in rows:
@@ -82,7 +82,7 @@ async def test_who_came_went_and_changed_what(tmp_path: Path) -> None:
         assert added["sender_jid"] == jid
         (found,) = (await host.call("searchMessages", query="left", kind="notice"))["data"]
         assert found["content"] == '"Ben" left the group'
-        waited = await host.call("waitForMessage", cursor=cursor, timeout=10)
+        waited = await host.call("waitForMessage", cursor=cursor, timeout=40)
         assert waited["message"]["content"] == "hello"
         assert (await host.call("waitForMessage", cursor=waited["cursor"], timeout=0))["timed_out"]
         assert (await chat_where(host, chat_jid=jid))["unread_count"] == 2
@@ -100,7 +100,7 @@ async def test_a_group_that_we_were_removed_from(shared: SharedAccount) -> None:
         assert "left" not in await chat_where(host, chat_jid=jid)
         group.remove(simulator.phone, by=ana)
         await chat_where(host, chat_jid=jid, left=True)
-        assert (await row_where(host, jid, kind="notice"))["content"] == f"+{ana.number} removed you"
+        await row_where(host, jid, kind="notice", content=f"+{ana.number} removed you")
         refused = await host.refused("sendMessage", phone="Rowing club", message="hi")
         assert (refused["code"], refused["details"]["field"]) == ("not_found", "phone")
         refused = await host.refused("sendMessage", phone=jid, message="hi")
@@ -108,7 +108,7 @@ async def test_a_group_that_we_were_removed_from(shared: SharedAccount) -> None:
         assert (await host.call("getChatMessages", chat_jid="Rowing club"))["data"], "it can still be read"
         group.add(simulator.phone, by=ana)
         await row_where(host, jid, content=f"+{ana.number} added you")
-        assert "left" not in await chat_where(host, chat_jid=jid)
+        await chat_where(host, chat_jid=jid, left=None)
         await host.call("sendMessage", phone="Rowing club", message="back again")
         await ana.wait_for_message(lambda m: m.text == "back again", timeout=120)
 

@@ -133,7 +133,7 @@ async def until_async(read: object, wanted: str) -> None:
 
     assert callable(read)
     found: set[str] = set()
-    with anyio.move_on_after(10):
+    with anyio.move_on_after(120):
         while wanted not in (found := await read()):
             await anyio.sleep(0.05)
     assert wanted in found

@@ -9,7 +9,7 @@ import anyio
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from tests.e2e.harness import Host, Json, body_of, host_on, kill, paired, until, whatsapp
+from tests.e2e.harness import Host, Json, body_of, host_on, kill, paired, parent_of, until, whatsapp
 from tests.e2e.shared import SharedAccount
 from tests.e2e.test_faults import connected_again
 from tests.e2e.test_groups import created, people
@@ -24,11 +24,6 @@ def texts(contact: VirtualContact) -> list[str]:
 
 def order(contact: VirtualContact, **more: str) -> Json:
     return {"phone": contact.number, "message": "two kilos", "idempotency_key": f"order of {contact.number}", **more}
-
-
-async def parent_of(pid: int) -> int:
-    stat = await anyio.Path(f"/proc/{pid}/stat").read_text()
-    return int(stat.rpartition(")")[2].split()[1])
 
 
 async def nothing_more_arrives(host: Host, contact: VirtualContact, so_far: list[str]) -> None:
@@ -203,7 +198,7 @@ async def test_server_killed_in_between(tmp_path: Path) -> None:
 
                 tasks.start_soon(send)
                 await simulator.phone.wait_for_copy(lambda copy: copy.text == "two kilos")
-                kill(await parent_of(session))
+                kill(parent_of(session))
         async with host_on(endpoint, data_dir) as host:
             await until(lambda: session not in host.session_pids(), timeout=120, what="the end of the orphan")
             await connected_again(host)
@@ -224,7 +219,6 @@ async def test_an_acknowledgement_that_comes_too_late_is_not_lost(tmp_path: Path
         assert error["code"] == "outcome_unknown"
         assert "same idempotency_key" in error["next_step"]
         simulator.faults.drop()
-        await connected_again(host)
-        again = await host.call("sendMessage", **order(ana))
+        again = await proven(host, ana)
         assert again["repeated"]
         assert {message.id for message in ana.inbox if message.text == "two kilos"} == {again["message_id"]}

@@ -124,9 +124,9 @@ async def it_counts(simulator: Simulator, host: Host) -> None:
 async def what_the_owner_writes_to_the_own_chat_is_news(simulator: Simulator, host: Host) -> None:
     cursor, own = await host.cursor(), simulator.phone.account
     said = simulator.phone.say(own, "agent, what is on today?")
-    waited = await host.call("waitForMessage", cursor=cursor, timeout=20)
+    waited = await host.call("waitForMessage", cursor=cursor, timeout=40)
     assert waited["message"]["message_id"] == said.id
-    assert (await host.call("waitForMessage", cursor=cursor, timeout=20, phone=own.number))["timed_out"] is False
+    assert (await host.call("waitForMessage", cursor=cursor, timeout=40, phone=own.number))["timed_out"] is False
     await arrived(host, message_id=said.id, is_from_me=True)
     await host.call("sendMessage", phone=own.number, message="nothing is")
     assert (await host.call("checkInbox"))["data"] == [], "answered"
@@ -160,7 +160,7 @@ async def test_what_comes_by_a_broadcast_list_is_in_the_chat_with_its_author(sha
         ana = await simulator.add_contact("Ana")
         cursor = await host.cursor()
         sent = ana.say_to_list("sale today only", list_id="1795800000")
-        waited = await host.call("waitForMessage", cursor=cursor, phone=ana.number, timeout=20)
+        waited = await host.call("waitForMessage", cursor=cursor, phone=ana.number, timeout=40)
         row = waited["message"]
         assert (row["message_id"], row["details"]["broadcast_list"]) == (sent.id, "1795800000@broadcast")
         assert [chat["chat_jid"] for chat in await chats_with(host, ana)] == [row["chat_jid"]]

@@ -13,7 +13,7 @@ import anyio
 import psycopg
 import pytest
 
-from tests.e2e.harness import Host, Json, body_of, environment, host_on, kill, until, whatsapp
+from tests.e2e.harness import Host, Json, body_of, environment, host_on, kill, session_of, until, whatsapp
 from tests.postgres import RestartableServer, restartable_server
 from whatsapp_mcp.simulator import VirtualContact
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
@@ -43,7 +43,7 @@ def database(server: RestartableServer) -> Iterator[str]:
 async def shown(host: Host, contact: VirtualContact, count: int) -> list[str]:
     """The texts of a chat, newest first, when there are so many and none is undecryptable."""
     rows: list[Json] = []
-    with anyio.move_on_after(90):
+    with anyio.move_on_after(120):
         while len(rows) < count or any(row.get("kind") == "undecryptable" for row in rows):
             await anyio.sleep(0.1)
             body = body_of(await host.raw("getChatMessages", {"chat_jid": contact.number, "limit": 100}))
@@ -195,16 +195,17 @@ async def test_killed_in_the_middle_of_receiving(tmp_path: Path, database: str) 
                     told.append(f"{turn}.{number}")
                     ana.say(told[-1])
                     await anyio.sleep(0.01 * turn)
-                for pid in host.session_pids():
-                    kill(pid)
-                await until(lambda: host.session_pids(), what="the next session process")
+                pid = await session_of(host.data_dir)
+                kill(pid)
+                await until(lambda: pid not in host.session_pids(), what="its end")  # noqa: B023
+            await session_of(host.data_dir)
             assert sorted(await rows_or_placeholders(host, ana, len(told))) == sorted(told)
 
 
 async def rows_or_placeholders(host: Host, contact: VirtualContact, count: int) -> list[str]:
     """Every message is there; one whose content a crash took says so, and its place is counted for what is missing."""
     found: list[Json] = []
-    with anyio.move_on_after(90):
+    with anyio.move_on_after(120):
         while len(found) < count:
             await anyio.sleep(0.2)
             body = body_of(await host.raw("getChatMessages", {"chat_jid": contact.number, "limit": 100}))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import stat
+from contextlib import suppress
 from pathlib import Path
 
-import anyio
-
-from tests.e2e.harness import body_of, host_on, paired, pictures, until, whatsapp
+from tests.e2e.harness import body_of, host_on, kill, paired, pictures, until, whatsapp
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -84,7 +83,8 @@ async def test_reconnect_keeps_the_account_and_files_are_private(tmp_path: Path)
         names = {path.name for path in account.iterdir()}
         assert {"session.db", "messages.db", "lock"} <= names
         for path in account.iterdir():
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
+            with suppress(FileNotFoundError):  # what is written anew has another name for a moment
+                assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
 
 
 async def test_logout_unlinks_and_deletes_what_is_asked_for(tmp_path: Path) -> None:
@@ -125,12 +125,8 @@ async def test_an_unscanned_code_leads_back_to_unpaired(tmp_path: Path) -> None:
     async with whatsapp(tmp_path) as (simulator, endpoint), host_on(endpoint, tmp_path / "data") as host:
         await host.call("appLogin")
         (pid,) = host.session_pids()
-        with anyio.fail_after(120):
-            import os
-            import signal
-
-            os.kill(pid, signal.SIGKILL)
-            await until(lambda: pid not in host.session_pids(), what="the end of the session process")
+        kill(pid)
+        await until(lambda: pid not in host.session_pids(), what="the end of the session process")
         error = await host.refused("appDevices")
         assert error["code"] == "not_logged_in"
         await host.pair(simulator)

@@ -14,7 +14,7 @@ from whatsapp_mcp.client.rows import complete
 async def row_where(host: Host, chat: str, **wanted: Any) -> Json:
     """The first stored message of a chat that has these values, as soon as there is one."""
     rows: list[Json] = []
-    with anyio.move_on_after(10):
+    with anyio.move_on_after(120):
         while True:
             found = body_of(await host.raw("getChatMessages", {"chat_jid": chat}))
             rows = complete(found.get("results") or {"data": []})["data"]

@@ -14,7 +14,7 @@ from tests.unit.media import samples
 
 async def votes_of(host: Host, chat: str, poll_id: str, wanted: dict[str, int]) -> list[Json]:
     votes: list[Json] = []
-    with anyio.move_on_after(10):
+    with anyio.move_on_after(120):
         while True:
             row = await row_where(host, chat, message_id=poll_id)
             votes = row["details"].get("votes", [])

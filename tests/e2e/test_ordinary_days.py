@@ -32,7 +32,7 @@ async def look_and_answer(host: Host, world: World) -> None:
 async def wait_and_answer(host: Host, world: World) -> None:
     cursor = await host.cursor()
     world.ana.say("Shall I bring wine?")
-    waited = await host.call("waitForMessage", phone="Ana", cursor=cursor, timeout=30)
+    waited = await host.call("waitForMessage", phone="Ana", cursor=cursor, timeout=40)
     await host.call("sendChatPresence", phone="Ana", action="start")
     await written(host, waited["message"]["chat_jid"], "Red, please")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 
-from tests.e2e.harness import Host, Json, host_on, paired, whatsapp
+from tests.e2e.harness import Host, Json, host_on, paired, session_ended, until, whatsapp
 from whatsapp_mcp.media import downloads
 from whatsapp_mcp.simulator.people.contact import VirtualContact
 from whatsapp_mcp.simulator.people.history import HistoryChat, HistoryMessage
@@ -36,7 +36,7 @@ def history(ana: VirtualContact) -> HistoryChat:
 async def messages(host: Host, ana: VirtualContact, *expected: str) -> list[Json]:
     """Wait until the chat has messages with these texts, newest first; totals and searches must say the same."""
     rows: list[Json] = []
-    with anyio.move_on_after(10):
+    with anyio.move_on_after(120):
         while [row["content"] for row in rows] != list(expected):
             await anyio.sleep(0.02)
             if (await host.call("listChats"))["data"]:
@@ -68,6 +68,7 @@ async def test_old_messages_are_removed_when_the_setting_is_switched_on(tmp_path
             await host.pair(simulator)
             simulator.phone.share_history([history(ana)])
             await messages(host, ana, "new word", "old star", "old picture")
+        await session_ended(data)
         file = downloads.target(
             data / "default" / "media", chat=ana.account.pn, message_id="OLD", mimetype="image/jpeg"
         )
@@ -76,10 +77,11 @@ async def test_old_messages_are_removed_when_the_setting_is_switched_on(tmp_path
         async with host_on(endpoint, data) as host:
             await host.call("appReconnect")
             await messages(host, ana, "new word", "old star", "old picture")
+        await session_ended(data)  # it knows the setting that it was started with
         assert file.exists()
         async with host_on(endpoint, data, WHATSAPP_MCP_RETENTION_DAYS="30") as host:
             await messages(host, ana, "new word", "old star")
-            assert not file.exists()
+            await until(lambda: not file.exists(), what="the end of the file")
             again = history(ana)
             today = HistoryMessage("another word", author=ana)
             simulator.phone.share_history([HistoryChat(ana, [*again.messages, today])])

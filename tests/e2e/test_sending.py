@@ -212,7 +212,7 @@ async def _eventually(read: object, wanted: str) -> None:
 
     assert callable(read)
     value = ""
-    with anyio.move_on_after(10):
+    with anyio.move_on_after(120):
         while (value := await read()) != wanted:
             await anyio.sleep(0.02)
     assert value == wanted

@@ -9,10 +9,10 @@ import anyio
 import mcp.types as types
 import pytest
 from mcp import MCPError
-from mcp.client.subscriptions import ResourceUpdated
 
 from tests.e2e.harness import Host, host_on, http_server, session_pids, until, whatsapp
 from tests.e2e.test_accounts import accounts, http_host
+from tests.e2e.test_resources import told_of
 from tests.e2e.test_webhooks import command, texts
 from tests.unit.webhooks.receiver import receiving
 from whatsapp_mcp.simulator import SimulatedPhone, VirtualContact
@@ -54,7 +54,4 @@ async def resources_are_read_and_watched(work: Host, ana: VirtualContact, wanda:
     uri = f"whatsapp://chat/{ana.number}"
     async with work.client.listen(resource_subscriptions=[uri]) as stream:
         answer = ana.say("then later", to=wanda.account)
-        with anyio.fail_after(120):
-            assert await anext(aiter(stream)) == ResourceUpdated(uri=uri)
-        (chat,) = (await read(uri)).contents
-        assert isinstance(chat, types.TextResourceContents) and answer.id in chat.text
+        await told_of(work, stream, uri, answer.id)

@@ -100,7 +100,7 @@ async def test_neonize_follows_after_our_change(tmp_path: Path) -> None:
         await host.call("pinChat", chat_jid=ana.number, pinned=True)
         ChatSettings(simulator.phone).pin(ana.account.lid, pinned=False)
         await host.call("userChangePushName", push_name="Still in sync")
-        await anyio.sleep(0.2)
+        await simulator.until_delivered()
         await host.call("pinChat", chat_jid=ana.number, pinned=True)
         pins = [one.value.pinAction.pinned for one in simulator.phone.patches if one.index[0] == "pin_v1"]
         assert pins == [True, True]

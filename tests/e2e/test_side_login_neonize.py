@@ -74,7 +74,7 @@ class Account:
     def rows(self, statement: str, *values: object) -> list[Any]:
         """Look into neonize's database."""
         path = f"{self.settings.session_db.as_uri()}?mode=ro"
-        with closing(sqlite3.connect(path, uri=True, timeout=5)) as connection:
+        with closing(sqlite3.connect(path, uri=True, timeout=60)) as connection:
             return connection.execute(statement, values).fetchall()
 
     def version(self, collection: str) -> int:
@@ -271,7 +271,7 @@ async def test_a_business_profile_and_no_keys(tmp_path: Path) -> None:
         account.simulator.business.set(shop.account, BusinessDetails(email="a@shop.example", hours=hours))
         profile = await account.business_profile(shop.account.pn)
         assert (profile.email, profile.business_hours[0].close_time) == ("a@shop.example", "18:00")
-        with closing(sqlite3.connect(account.settings.session_db, timeout=5)) as connection, connection:
+        with closing(sqlite3.connect(account.settings.session_db, timeout=60)) as connection, connection:
             connection.execute("DELETE FROM whatsmeow_app_state_sync_keys")
         since = account.manager.snapshot.since
         with pytest.raises(AppStateKeysMissing):

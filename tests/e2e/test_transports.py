@@ -17,7 +17,7 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.e2e.harness import LIMIT, Host, environment, host_on, http_server, until, whatsapp
+from tests.e2e.harness import LIMIT, Host, environment, host_on, http_server, session_ended, until, whatsapp
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +39,7 @@ async def test_conversation_over_http(tmp_path: Path, mode: str) -> None:
         process.terminate()
         with anyio.fail_after(120):
             assert await anyio.to_thread.run_sync(process.wait) == 0
-        assert not host.session_pids()
+        await session_ended(data_dir)
 
 
 async def test_http_wants_the_token(tmp_path: Path) -> None:
@@ -89,6 +89,7 @@ async def test_initialize_does_not_wait_for_whatsapp(tmp_path: Path) -> None:
     async with whatsapp(tmp_path) as (simulator, endpoint):
         async with host_on(endpoint, data_dir) as host:
             await host.pair(simulator)
+        await session_ended(data_dir)
         simulator.faults.silence()
         async with host_on(endpoint, data_dir, WHATSAPP_MCP_CONNECT_WAIT="1") as host:
             assert (await host.client.list_tools()).tools
@@ -160,7 +161,7 @@ async def test_servers_of_a_data_directory_share_its_simulated_whatsapp(tmp_path
             simulator = json.loads((tmp_path / "default" / "simulator.json").read_text())
             assert Path(simulator["control"]).exists()
         await until(lambda: not Path(simulator["control"]).exists(), what="the end of the simulator")
-        await until(lambda: not first.session_pids(), what="the end of the session process")
+        await session_ended(tmp_path)
 
 
 def test_demo_plays_to_its_end() -> None:
@@ -171,7 +172,7 @@ def test_demo_plays_to_its_end() -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         cwd=ROOT,
     )
     assert played.returncode == 0, played.stderr

@@ -60,6 +60,8 @@ class _Process:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.retirement: asyncio.TimerHandle | None = None
+        self.has_begun = False
+        """With the job that it was given last."""
 
     @classmethod
     async def start(cls) -> _Process:
@@ -94,6 +96,11 @@ class _Process:
         return self._process.returncode is None
 
     @property
+    def died_idle(self) -> bool:
+        """That it ended may have nothing to do with the job: it did others before, and did not begin with this one."""
+        return self.retirement is not None and not self.has_begun
+
+    @property
     def spent(self) -> bool:
         """Whether it ended because its CPU time was used up."""
         return ran_out_of_time(self._process.returncode)
@@ -105,11 +112,13 @@ class _Process:
             TimeoutError: it took too long.
         """
         assert self._process.stdin is not None
+        self.has_begun = False
         with contextlib.suppress(ConnectionError):  # then there is no answer either
             self._process.stdin.write(job.to_line())
             await self._process.stdin.drain()
         with anyio.fail_after(_START_SECONDS):
             await self._line()
+        self.has_begun = True
         with anyio.fail_after(job.seconds):
             while True:
                 said = await self._line()
@@ -198,24 +207,25 @@ class DecoderPool:
         if job.task in FFMPEG_TASKS:
             MEDIA.require("what has moving pictures or sound")
         async with self._slots:
-            process = await self._take()
-            fit = False
-            try:
-                said = await process.answer(job, on_progress)
-                fit = "failed" not in said
-                return _judged(said, expected, job)
-            except TimeoutError:
-                raise _copy(_TOO_MUCH) from None
-            except _Crashed:
+            while True:
+                process = await self._take()
                 fit = False
-                await process.ended()
-                await self._end(process)
-                raise _copy(_TOO_MUCH if process.spent else _BROKEN) from None
-            finally:
-                if fit:
-                    self._keep(process)
-                else:
-                    await self._end(process)
+                try:
+                    said = await process.answer(job, on_progress)
+                    fit = "failed" not in said
+                    return _judged(said, expected, job)
+                except TimeoutError:
+                    raise _copy(_TOO_MUCH) from None
+                except _Crashed:
+                    fit = False
+                    await process.ended()
+                    if not process.died_idle:
+                        raise _copy(_TOO_MUCH if process.spent else _BROKEN) from None
+                finally:
+                    if fit:
+                        self._keep(process)
+                    else:
+                        await self._end(process)
 
     async def _take(self) -> _Process:
         while self._idle:

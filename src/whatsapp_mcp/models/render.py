@@ -32,6 +32,7 @@ from whatsapp_mcp.models.views import (
     Group,
     GroupMember,
     Label,
+    Line,
     Mark,
     Message,
     NameSource,
@@ -222,12 +223,12 @@ def _quoted(quoted: QuotedMessage) -> dict[str, Any]:
     return {name: fact for name, fact in facts.items() if fact is not None}
 
 
-def _is_unread(message: Message) -> bool:
+def _is_unread(message: Line) -> bool:
     """What it says is not known."""
     return message.kind is MessageKind.UNDECRYPTABLE and message.revoked_at is None
 
 
-def _why_unread(message: Message) -> str:
+def _why_unread(message: Line) -> str:
     if SEALED in message.extra:
         return f"{message.extra[SEALED]} came and could not be opened: {message.extra[UNREADABLE]}. It is on the phone."
     if UNREADABLE in message.extra:
@@ -299,11 +300,11 @@ def _is_worth_a_word(status: DeliveryStatus, message: Message) -> bool:
     return status not in (DeliveryStatus.READ, DeliveryStatus.PLAYED)
 
 
-def _chat(message: Message) -> dict[str, Any]:
+def _chat(message: Line) -> dict[str, Any]:
     return {"chat_jid": str(message.chat), "chat_name": message.chat_name}
 
 
-def _sender(message: Message) -> dict[str, Any]:
+def _sender(message: Line) -> dict[str, Any]:
     """Who wrote it, if it was not the owner; in a chat with one person that is nobody else."""
     if message.from_me:
         return {}
@@ -311,7 +312,7 @@ def _sender(message: Message) -> dict[str, Any]:
     return facts if message.sender == message.chat else {"sender_jid": str(message.sender), **facts}
 
 
-def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
+def line_json(message: Line, *, with_chat: bool = False) -> dict[str, Any]:
     """A message in few words: beside a hit, or in the inbox."""
     content = message.text
     return {
@@ -332,7 +333,7 @@ def line_json(message: Message, *, with_chat: bool = False) -> dict[str, Any]:
     }
 
 
-def _transcript(message: Message) -> dict[str, Any]:
+def _transcript(message: Line) -> dict[str, Any]:
     """What is said in it, where a machine wrote it down."""
     text = message.extra.get(TRANSCRIPT)
     if not isinstance(text, str):

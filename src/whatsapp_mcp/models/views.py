@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -93,8 +93,14 @@ class QuotedMessage(View):
     """We do not have that message: author and text are what the writer of the reply says."""
 
 
-class Message(View):
-    """One stored message. ``chat`` and ``sender`` are canonical: the phone number form where it is known."""
+@dataclass(slots=True, kw_only=True)
+class Line:
+    """What is shown of a stored message in few words. ``chat`` and ``sender`` are canonical: the phone number form
+    where it is known.
+
+    Nobody changes one. Neither a ``View`` nor frozen all the same: pages are made of many, and either takes four times
+    as long to make.
+    """
 
     id: str
     chat: Jid
@@ -109,8 +115,26 @@ class Message(View):
     kind: MessageKind
     text: str = ""
     """With names where it mentions somebody."""
-    media_mimetype: str | None = None
     file_name: str | None = None
+    mentions: tuple[NamedPerson, ...] = ()
+    more_mentions: int = 0
+    """People beside those, of whom nothing is told but how many they are."""
+    mentions_us: bool = False
+    """By name, or with everybody in the group."""
+    forwarded: bool = False
+    view_once: bool = False
+    extra: dict[str, object] = field(default_factory=dict)
+    revoked_at: datetime | None = None
+    reactions: tuple[Reaction, ...] = ()
+    arrival: int
+    """Ascending number in order of storing; the cursor of waitForMessage."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Message(Line):
+    """One stored message."""
+
+    media_mimetype: str | None = None
     file_length: int | None = None
     """As its sender says."""
     file_sha256: bytes | None = None
@@ -123,20 +147,10 @@ class Message(View):
     quoted: QuotedMessage | None = None
     parts: tuple[str, ...] = ()
     """Ids of messages that belong to this one, as the pictures of an album; oldest first."""
-    mentions: tuple[NamedPerson, ...] = ()
-    more_mentions: int = 0
-    """People beside those, of whom nothing is told but how many they are."""
-    mentions_us: bool = False
-    """By name, or with everybody in the group."""
     cards: tuple[NamedPerson, ...] = ()
     """The WhatsApp accounts on the contact cards that it shows."""
-    forwarded: bool = False
-    view_once: bool = False
-    extra: dict[str, object] = Field(default_factory=dict)
     status: DeliveryStatus | None = None
     edited_at: datetime | None = None
-    revoked_at: datetime | None = None
-    reactions: tuple[Reaction, ...] = ()
     starred: bool = False
     labels: tuple[str, ...] = ()
     """Names, in alphabetical order."""
@@ -149,8 +163,6 @@ class Message(View):
     """A disappearing message that stays."""
     created_at: datetime
     updated_at: datetime
-    arrival: int
-    """Ascending number in order of storing; the cursor of waitForMessage."""
     wire_chat: Jid
     """The chat as WhatsApp addresses it; needed to reply, react, mark read."""
     wire_sender: Jid

@@ -138,9 +138,9 @@ async def _converse(guest: _Guest, transcript: Transcript, simulator: Simulator)
     cursor = (await guest.call("waitForMessage", timeout=0))["results"]["cursor"]
     sent = await guest.call("sendMessage", phone=f"+{ana.number}", message=INVITATION)
     transcript.said("you", INVITATION)
-    answer = (await guest.call("waitForMessage", phone=f"+{ana.number}", cursor=cursor, timeout=10))["results"]
+    answer = (await guest.call("waitForMessage", phone=f"+{ana.number}", cursor=cursor, timeout=40))["results"]
     if answer["timed_out"]:
-        raise DemoError("Ana did not answer within 10 seconds")
+        raise DemoError("Ana did not answer within 40 seconds")
     message = answer["message"]
     transcript.said(message["sender_name"], message["content"])
 

@@ -18,7 +18,7 @@ from whatsapp_mcp.clock import from_ms, now_ms, to_ms
 from whatsapp_mcp.errors import WhatsAppMcpError
 from whatsapp_mcp.models.fallback import shown
 from whatsapp_mcp.models.render import line_json
-from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.models.views import Line
 from whatsapp_mcp.operations.hearing import authors
 from whatsapp_mcp.operations.moments import period_meant
 from whatsapp_mcp.operations.outcome import Outcome, Rows
@@ -58,7 +58,7 @@ async def catch_up(services: Services, arguments: args.CatchUpArguments) -> Outc
 
     stretch, began, found, unsent = await services.store.read(look)
     cursors = [f"{_encoded(stretch, began)}-{one}" for one in found.cursors]
-    told = [message for one in found.chats for message in one.lines]
+    told = [line for one in found.chats for line in one.lines]
     asked = sum(bool(one.asked) for one in found.chats)
     return Outcome(
         f"News in {len(found.chats)} chats{' and more' if found.more else ''}; in {asked} something seems to wait for"
@@ -123,13 +123,13 @@ def _chat_json(news: ChatNews) -> dict[str, Any]:
         "missed_calls": news.missed_calls or None,
         "group_changes": news.group_changes or None,
         "left_out": max(0, news.messages - len(news.lines)) or None,
-        "lines": [shown(message, partial(_line_json, news.asked), dict) for message in news.lines],
+        "lines": [shown(line, partial(_line_json, news.asked), dict) for line in news.lines],
     }
 
 
-def _line_json(asked: Mapping[int, Asked], message: Message) -> dict[str, Any]:
-    seems = asked.get(message.arrival)
-    return line_json(message) | {"unanswered": seems.value if seems else None}
+def _line_json(asked: Mapping[int, Asked], line: Line) -> dict[str, Any]:
+    seems = asked.get(line.arrival)
+    return line_json(line) | {"unanswered": seems.value if seems else None}
 
 
 def _since(text: str | None, at: int, zone: tzinfo | None) -> int | None:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import TRANSCRIPT
 from whatsapp_mcp.models.view import View
-from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.models.views import Line, Message
 from whatsapp_mcp.operations.outcome import Rows
 from whatsapp_mcp.policy.taint import ANYBODY
 
@@ -37,7 +37,7 @@ _NAME_KEYS: Final = frozenset(
         "whatsapp_said",
     }
 )
-_NAMELESS: Final = frozenset({type(None), bool, int, float, str, bytes, datetime, Jid, Message})
+_NAMELESS: Final = frozenset({type(None), bool, int, float, str, bytes, datetime, Jid, Line, Message})
 """Holds no name beneath it."""
 _PREVIEW: Final = ("title", "description")
 """What the page of a link says of itself, in a message of the owner's."""
@@ -55,35 +55,38 @@ class Heard(NamedTuple):
     """Names that other people chose stand in it."""
 
 
-def authors(messages: Iterable[Message]) -> frozenset[Jid]:
+def authors(messages: Iterable[Line]) -> frozenset[Jid]:
     """The chats whose people speak in these messages. What the owner wrote is the owner's word, unless others' words
     stand in it or beside it."""
     return frozenset(message.chat for message in messages if not message.from_me or _others_speak(message))
 
 
-def _others_speak(message: Message) -> bool:
+def _others_speak(line: Line) -> bool:
     """Whether more than the owner's words are shown with a message of the owner's."""
-    quoted = message.quoted
     return (
-        message.forwarded
-        or (quoted is not None and (quoted.is_claim or not quoted.from_me))
-        or any(not one.from_me for one in message.reactions)
-        or TRANSCRIPT in message.extra  # whoever speaks there
-        or bool(message.votes or message.answers)  # others vote, come, and can add options
-        or any(name in message.extra for name in _PREVIEW)
-        or not all(is_mere_name(name) for name in _names_beside(message))
+        line.forwarded
+        or TRANSCRIPT in line.extra  # whoever speaks there
+        or any(name in line.extra for name in _PREVIEW)
+        or any(not one.from_me for one in line.reactions)
+        or (isinstance(line, Message) and _others_speak_beside(line))
+        or not all(is_mere_name(name) for name in _names_beside(line))
     )
 
 
-def _names_beside(message: Message) -> Iterator[str]:
+def _others_speak_beside(message: Message) -> bool:
+    """In what it answers, and where others vote, come, and can add options."""
+    quoted = message.quoted
+    others_are_quoted = quoted is not None and (quoted.is_claim or not quoted.from_me)
+    return others_are_quoted or bool(message.votes or message.answers)
+
+
+def _names_beside(line: Line) -> Iterator[str]:
     """Names that others may have chosen, shown with a message of the owner's."""
-    people = (message.mentions, message.cards)
-    marks = (message.pinned, message.kept)
-    names = [
-        message.chat_name,
-        *(person.name for those in people for person in those),
-        *(mark.by_name for mark in marks if mark is not None),
-    ]
+    names = [line.chat_name, *(person.name for person in line.mentions)]
+    if isinstance(line, Message):
+        marks = (line.pinned, line.kept)
+        names += (person.name for person in line.cards)
+        names += (mark.by_name for mark in marks if mark is not None)
     for name in names:
         # Somebody without a name is shown by the number.
         if name and not name.lstrip("+").isdigit():
@@ -109,7 +112,7 @@ def is_mere_name(text: str) -> bool:
 def _collect(value: Any, of: Jid | None, deep: int, found: list[tuple[Jid | None, str]]) -> None:
     """Names that others chose, and whose they are. Of every result that others' words are in, row by row: what can hold
     none is passed over without a call."""
-    if deep == 0 or isinstance(value, Message):
+    if deep == 0 or isinstance(value, Line):
         return
     if isinstance(value, Rows):
         value = tuple(value.views)

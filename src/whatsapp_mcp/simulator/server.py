@@ -357,7 +357,7 @@ class Simulator:
 
     # --- the rest ---
 
-    async def until_delivered(self, *, timeout: float = 10.0) -> None:
+    async def until_delivered(self, *, timeout: float = 30.0) -> None:
         """Wait until no connected client owes a confirmation: everything sent to them was taken in.
 
         Raises:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, Type
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.delivery import DeferredState
-from whatsapp_mcp.models.views import Chat, Message, NameSource, SealedStatement
+from whatsapp_mcp.models.views import Chat, Line, Message, NameSource, SealedStatement
 
 if TYPE_CHECKING:
     from whatsapp_mcp.models.changes import Change
@@ -137,15 +137,13 @@ class ChatNews:
     messages_are_more: bool
     """There are more: not all are counted."""
     wrote: Sequence[Wrote]
-    """Others than the owner, who wrote most first; of the newest ``examined``."""
-    examined: int
-    """Messages of which the following is told, the newest."""
+    """Others than the owner, who wrote most first; as the following, of the newest messages alone."""
     asked: Mapping[int, Asked]
     """By arrival."""
     mentions: int
     missed_calls: int
     group_changes: int
-    lines: Sequence[Message]
+    lines: Sequence[Line]
     """The newest, and those that ask; oldest first."""
 
 

@@ -20,7 +20,7 @@ TOOLS: Final[list[dict[str, Any]]] = [
 
 def _post(address: str, tools: list[dict[str, Any]]) -> None:
     request = urllib.request.Request(address, json.dumps({"tools": tools}).encode(), method="POST")
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10)
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60)
 
 
 def _openai(address: str, tools: Sequence[dict[str, Any]]) -> None:

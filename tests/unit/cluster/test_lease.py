@@ -18,8 +18,10 @@ import psycopg
 import pytest
 
 from tests.unit.cluster.proxy import CutConnection, cut_connection
+from tests.unit.waiting import wait_until
+from whatsapp_mcp.cluster import lease as lease_module
 from whatsapp_mcp.cluster.lease import Claim, HeldElsewhere, Lease, take
-from whatsapp_mcp.cluster.times import FENCE, KILL, LIMIT
+from whatsapp_mcp.cluster.times import FENCE, LIMIT
 
 _numbers: Final = count(1)
 
@@ -71,7 +73,7 @@ def process(url: str, account: str, node: str, place: str = "") -> Iterator[subp
             started.kill()
 
 
-def taken(take_it: Callable[[], Lease], limit: float = 10.0) -> tuple[Lease, float]:
+def taken(take_it: Callable[[], Lease], limit: float = 60.0) -> tuple[Lease, float]:
     """The lease, tried for until it can be had, and after how many seconds."""
     began = time.monotonic()
     while True:
@@ -91,12 +93,18 @@ def test_a_second_holder_is_told_who_has_it(postgres_url: str, account: str) -> 
         assert first.lease.confirm()
 
 
+@pytest.fixture
+def distant_fence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is taken was not waited for."""
+    monkeypatch.setattr(lease_module, "FENCE", 600.0)
+
+
+@pytest.mark.usefixtures("distant_fence")
 def test_what_was_given_back_is_taken_at_once(postgres_url: str, account: str) -> None:
     take(postgres_url, Claim(account, "a")).release()
-    lease, seconds = taken(lambda: take(postgres_url, Claim(account, "b")))
+    lease, _ = taken(lambda: take(postgres_url, Claim(account, "b")))
     lease.release()
     assert lease.epoch == 2
-    assert seconds < LIMIT
 
 
 def test_of_many_that_try_at_once_one_has_it(postgres_url: str, account: str) -> None:
@@ -118,17 +126,17 @@ def test_a_killed_holder_is_replaced_when_it_is_sure_to_have_ended(postgres_url:
         holder.kill()
         lease, seconds = taken(lambda: take(postgres_url, Claim(account, "b")))
     lease.release()
-    assert FENCE - 2 < seconds < 10
+    assert seconds > FENCE - 2
 
 
+@pytest.mark.usefixtures("distant_fence")
 def test_on_its_own_machine_a_killed_holder_is_replaced_at_once(postgres_url: str, account: str) -> None:
     """The lock file, which both have had, says that it has ended."""
     with process(postgres_url, account, "a", "lock file 1") as holder:
         holder.kill()
         holder.wait()
-        lease, seconds = taken(lambda: take(postgres_url, Claim(account, "a", place="lock file 1")))
+        lease, _ = taken(lambda: take(postgres_url, Claim(account, "a", place="lock file 1")))
     lease.release()
-    assert seconds < LIMIT
 
 
 def test_a_connection_that_breaks_costs_nothing(
@@ -138,8 +146,8 @@ def test_a_connection_that_breaks_costs_nothing(
     with kept(take(url, Claim(account, "a"))) as holder:
         before = holder.lease._confirmed
         proxy.cut()
-        assert not holder.lost.wait(FENCE)
-        assert holder.lease._confirmed > before + FENCE - 2
+        wait_until(lambda: holder.lost.is_set() or holder.lease._confirmed > before + FENCE)
+        assert not holder.lost.is_set()
         with pytest.raises(HeldElsewhere):
             take(postgres_url, Claim(account, "b"))
 
@@ -150,7 +158,7 @@ def test_a_holder_that_is_cut_off_knows_before_another_can_have_it(
     proxy, url = way
     with kept(take(url, Claim(account, "a"))) as holder:
         proxy.silence()
-        lease, seconds = taken(lambda: take(postgres_url, Claim(account, "b")))
+        lease, _ = taken(lambda: take(postgres_url, Claim(account, "b")))
         now = time.monotonic()
         assert holder.lost.is_set()
         assert holder.at < now - (FENCE - LIMIT) / 2
@@ -158,20 +166,15 @@ def test_a_holder_that_is_cut_off_knows_before_another_can_have_it(
         proxy.heal()
         assert not holder.lease.confirm()
     lease.release()
-    assert seconds < 10
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process that is stopped")
 def test_a_holder_that_is_stopped_is_ended_before_another_can_have_it(postgres_url: str, account: str) -> None:
     with process(postgres_url, account, "a") as holder:
         os.kill(holder.pid, signal.SIGSTOP)
-        began = time.monotonic()
-        assert holder.wait(KILL + 1) == -signal.SIGKILL
-        ended = time.monotonic() - began
-        lease, seconds = taken(lambda: take(postgres_url, Claim(account, "b")))
+        lease, _ = taken(lambda: take(postgres_url, Claim(account, "b")))
+        assert holder.poll() == -signal.SIGKILL
     lease.release()
-    assert ended < KILL + 0.5
-    assert ended + seconds < 10
 
 
 def test_a_stopped_holder_of_which_only_the_connection_is_left_is_replaced(postgres_url: str, account: str) -> None:
@@ -179,7 +182,7 @@ def test_a_stopped_holder_of_which_only_the_connection_is_left_is_replaced(postg
     lease = take(postgres_url, Claim(account, "a"))
     lease._deadline.cancel()
     other, seconds = taken(lambda: take(postgres_url, Claim(account, "b")))
-    assert FENCE - 1 < seconds < 10
+    assert seconds > FENCE - 1
     assert not lease.confirm()
     other.release()
 
@@ -211,4 +214,4 @@ def test_an_account_is_not_taken_while_its_old_holder_writes(postgres_url: str, 
                 second.result(0.5)
             assert not second.done()
             connection.commit()
-            second.result(5).release()
+            second.result(60).release()

@@ -12,7 +12,7 @@ from whatsapp_mcp.cluster.certificate import own_context
 
 SECRET = "5" * 64
 LIMIT = 1 << 16
-WAIT = 10.0
+WAIT = 60.0
 
 
 async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -17,6 +17,7 @@ import anyio
 import pytest
 
 from tests.unit.media import bombs, samples
+from tests.unit.waiting import wait_until
 from whatsapp_mcp.errors import InvalidMedia
 from whatsapp_mcp.media import decoder_pool, limits
 from whatsapp_mcp.media.decoder_pool import DecoderPool
@@ -53,12 +54,15 @@ def photo(source: Path, *, target: str = "out", file_bytes: int = limits.MIB) ->
     return Job(task="photo", source=str(source), target=str(source.with_name(target)), file_bytes=file_bytes)
 
 
+def is_gone(process: int) -> bool:
+    """Whether no process has this id, or none but one that has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return not is_alive(process)
+
+
 async def gone(process: int) -> None:
-    """Wait until no process has this id."""
-    while is_alive(process):
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return
+    while not is_gone(process):
         await anyio.sleep(0.01)
 
 
@@ -100,9 +104,9 @@ async def test_what_died_while_it_was_idle_is_no_fault_of_the_next_file(pool: De
     await pool.run(photo(picture), JpegFacts)
     (process,) = pool.processes
     end_now(process)
-    await gone(process)
-    await anyio.sleep(0.05)  # until the loop was told
+    wait_until(lambda: is_gone(process))  # the loop was not told by now
     assert await pool.run(photo(picture, target="again"), JpegFacts)
+    assert process not in pool.processes
 
 
 @linux

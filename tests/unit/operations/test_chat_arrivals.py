@@ -44,8 +44,8 @@ async def test_inbox(bench: Bench) -> None:
 async def started(bench: Bench, **arguments: Any) -> asyncio.Task[Any]:
     """A call that waits by now."""
     waits_before = bench.session.waits
-    task = asyncio.create_task(bench.run("waitForMessage", **({"timeout": 8} | arguments)))
-    async with asyncio.timeout(8):
+    task = asyncio.create_task(bench.run("waitForMessage", **({"timeout": 40} | arguments)))
+    async with asyncio.timeout(40):
         while bench.session.waits == waits_before:
             await asyncio.sleep(0.002)
     return task
@@ -70,7 +70,7 @@ async def test_nothing_is_missed_between_calls(bench: Bench) -> None:
         bench.receive(name)
     cursor, seen = first["cursor"], []
     for _ in range(3):
-        results = await bench.run("waitForMessage", timeout=5, cursor=cursor)
+        results = await bench.run("waitForMessage", timeout=40, cursor=cursor)
         seen.append(results["message"]["message_id"])
         cursor = results["cursor"]
     assert seen == ["M1", "M2", "M3"]
@@ -110,7 +110,7 @@ async def test_a_message_of_before_the_server_started(bench: Bench) -> None:
     first = await bench.run("waitForMessage", timeout=0)
     bench.writer.apply([message("M1")])
     assert bench.session.newest_arrival == 0
-    assert (await bench.run("waitForMessage", timeout=5, cursor=first["cursor"]))["message"]["message_id"] == "M1"
+    assert (await bench.run("waitForMessage", timeout=40, cursor=first["cursor"]))["message"]["message_id"] == "M1"
 
 
 async def test_a_cursor_of_another_time(bench: Bench) -> None:
@@ -129,7 +129,7 @@ async def test_no_cursor(bench: Bench, cursor: str) -> None:
 async def test_no_wait_without_an_account(bench: Bench) -> None:
     bench.session.unlinked()
     with pytest.raises(NotLoggedIn):
-        await bench.run("waitForMessage", timeout=5)
+        await bench.run("waitForMessage", timeout=40)
 
 
 async def test_what_is_there_needs_no_connection(bench: Bench) -> None:

@@ -29,8 +29,8 @@ def happen(bench: Bench, *changes: Change) -> None:
 async def started(bench: Bench, **arguments: Any) -> asyncio.Task[Any]:
     """A call that waits by now."""
     waits_before = bench.session.waits
-    task = asyncio.create_task(bench.run("waitForEvent", **({"timeout": 8} | arguments)))
-    async with asyncio.timeout(8):
+    task = asyncio.create_task(bench.run("waitForEvent", **({"timeout": 40} | arguments)))
+    async with asyncio.timeout(40):
         while bench.session.waits == waits_before:
             await asyncio.sleep(0.002)
     return task

@@ -20,6 +20,8 @@ from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.models.render import LIST_LENGTH, message_json
 from whatsapp_mcp.models.views import Message
 from whatsapp_mcp.server.results import success
+from whatsapp_mcp.store.database import Row
+from whatsapp_mcp.store.read import lines, views
 from whatsapp_mcp.store.read.reader import StoreReader
 from whatsapp_mcp.store.read.stored import FACTS_LIMIT
 
@@ -168,7 +170,7 @@ async def test_a_row_that_cannot_be_made_says_so(
 async def test_a_stored_row_of_which_nothing_can_be_made_says_so(
     filled: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whatsapp_mcp.store.read.views._message_kind", fails_for("location"))
+    monkeypatch.setattr(views, "_message", but_for("location", views._message))
     rows = (await filled.run("getChatMessages", chat_jid=str(ANA)))["data"]
     [bad] = [row for row in rows if row["message_id"] == "bad"]
     assert (bad["kind"], bad["chat_jid"]) == ("other", str(ANA))
@@ -176,12 +178,22 @@ async def test_a_stored_row_of_which_nothing_can_be_made_says_so(
     assert len(rows) == 4
 
 
-def fails_for(kind: str) -> Callable[[str], MessageKind]:
-    def found(stored: str) -> MessageKind:
-        assert stored != kind
-        return MessageKind(stored)
+async def test_a_stored_row_of_which_no_line_can_be_made_says_so(
+    filled: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "line_facts", but_for("location", lines.line_facts))
+    [news] = (await filled.run("catchUp", since="1d"))["data"]
+    [bad] = [line for line in news["lines"] if line["message_id"] == "bad"]
+    assert (bad["kind"], bad["timestamp"]) == ("other", time_text(NOW - timedelta(minutes=3), "minutes"))
+    assert len(news["lines"]) == 4
 
-    return found
+
+def but_for(kind: str, make: Callable[..., Any]) -> Callable[..., Any]:
+    def made(row: Row, *rest: Any) -> Any:
+        assert row["kind"] != kind
+        return make(row, *rest)
+
+    return made
 
 
 async def test_the_work_for_a_page_has_a_limit(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.unit.operations.bench import Bench
 from tests.unit.operations.fakes import ANA, NOW, milliseconds
 from tests.unit.systems import SLOWNESS
-from tests.unit.waiting import soon
+from tests.unit.waiting import WAIT, soon
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import (
     InvalidArgument,
@@ -282,7 +282,7 @@ async def test_what_a_person_gives_up_is_stopped_and_what_a_host_gives_up_goes_o
     bench.session.answers["await_send"] = lambda _command: waits.set()
     bench.caller.patience = Patience(stops=stops)
     task = asyncio.create_task(send(bench))
-    async with asyncio.timeout(SLOWNESS):
+    async with asyncio.timeout(WAIT):
         await waits.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -211,7 +211,7 @@ async def test_a_name_of_a_hidden_chat_is_nobodys(closed: Bench) -> None:
 
 async def test_who_waits_is_not_told_of_hidden_chats(closed: Bench) -> None:
     cursor = (await closed.run("waitForMessage", timeout=0))["cursor"]
-    waiting = asyncio.create_task(closed.run("waitForMessage", timeout=9, cursor=cursor))
+    waiting = asyncio.create_task(closed.run("waitForMessage", timeout=40, cursor=cursor))
     while not closed.session.waits:
         await asyncio.sleep(0)
     closed.receive("HID9", WORD, chat=HIDDEN)

@@ -1,4 +1,4 @@
-"""The fake server as a program: `python -m tests.unit.server.program stdio|http [JOURNAL]`.
+"""The fake server as a program: `python -m tests.unit.server.program stdio|http [JOURNAL [GRACE]]`.
 
 It prints to stdout in every way there is, before and while it serves, and writes what its lifespan does to JOURNAL.
 """
@@ -66,7 +66,7 @@ async def lifespan(_: Server[Any]) -> AsyncIterator[None]:
 
 
 async def over_stdio(descriptors: Descriptors) -> None:
-    setattr(stdio, "EOF_GRACE", GRACE)  # noqa: B010 - a constant elsewhere
+    setattr(stdio, "EOF_GRACE", float(sys.argv[3]) if len(sys.argv) > 3 else GRACE)  # noqa: B010 - a constant elsewhere
     pollute()
     server = build_server(OPERATIONS, PollutingRunner(), settings(), lifespan=lifespan)
     await stdio.serve_stdio(server, descriptors, max_line=100_000)
@@ -76,11 +76,12 @@ async def over_stdio(descriptors: Descriptors) -> None:
 async def over_http() -> None:
     from tests.unit.server.connections import FakeAccounts
     from tests.unit.server.fakes import FakeTokens
+    from whatsapp_mcp.server import http
     from whatsapp_mcp.server.auth import HttpAccess
-    from whatsapp_mcp.server.http import serve_http
 
+    setattr(http, "LIFESPAN_GRACE", 600.0)  # noqa: B010 - a constant elsewhere
     server = build_server(OPERATIONS, FakeRunner(), settings(), lifespan=lifespan)
-    await serve_http(FakeAccounts(default=server), access=HttpAccess(FakeTokens()), port=0)
+    await http.serve_http(FakeAccounts(default=server), access=HttpAccess(FakeTokens()), port=0)
     journal("end")
 
 

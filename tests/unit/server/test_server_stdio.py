@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,9 +32,7 @@ from tests.unit.server.connections import (
     program,
 )
 from tests.unit.server.fakes import OPERATIONS, FakeRunner, settings
-from tests.unit.server.program import GRACE
-from tests.unit.systems import CHILD_LIMIT, needs_posix_shell, needs_signals
-from tests.unit.waiting import WAIT
+from tests.unit.systems import needs_posix_shell, needs_signals
 from whatsapp_mcp.descriptors import Descriptors
 from whatsapp_mcp.server.app import build_server
 
@@ -46,11 +43,9 @@ def noted(journal: Path) -> list[str]:
     return journal.read_text().split() if journal.exists() else []
 
 
-async def after_end(running: Program, journal: Path, *, within: float = WAIT) -> list[str]:
+async def after_end(running: Program, journal: Path) -> list[str]:
     """What the lifespan noted by the time the program ended, which must be soon and with code 0."""
-    began = time.monotonic()
     assert await running.end() == 0
-    assert time.monotonic() - began < within
     return noted(journal)
 
 
@@ -122,7 +117,9 @@ async def test_text_that_cannot_be_encoded_does_not_end_the_conversation() -> No
         running.say(call(1, "echo", text="\ud800"))
         running.say(call(2, "echo", text="still here"))
         answers = [await running.answer() for _ in range(3)]
-    assert {answer["id"] for answer in answers} >= {1, 2}
+    found = {answer["id"]: answer for answer in answers}
+    assert found.keys() >= {1, 2}
+    assert found[1].get("error", {}).get("code") != types.INVALID_REQUEST  # it reached the tool
 
 
 # ---- protocol eras ---------------------------------------------------------------------------------------------------
@@ -177,16 +174,14 @@ async def test_requests_under_way_at_the_end_of_input_are_answered(tmp_path: Pat
 
 async def test_the_end_of_input_does_not_wait_for_ever_nor_for_the_cancelled(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
-    async with program("stdio", str(journal)) as running:
+    async with program("stdio", str(journal), "600") as running:
         await running.initialize()
         running.say(call(1, "slow", seconds=600))
         running.say({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}})
         running.say(call(2, "echo", text="x"))
         assert (await running.answer())["id"] == 2
-        began = time.monotonic()
         running.hang_up()
         assert await after_end(running, journal) == ["up", "down", "end"]
-        assert time.monotonic() - began < GRACE
 
     async with program("stdio", str(journal)) as running:
         await running.initialize()
@@ -240,7 +235,7 @@ async def test_a_host_that_stops_reading_ends_it(tmp_path: Path) -> None:
     os.close(reading)
     try:
         running.say(initialize())
-        assert await after_end(running, journal, within=CHILD_LIMIT) == ["up", "down", "end"]
+        assert await after_end(running, journal) == ["up", "down", "end"]
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
@@ -354,9 +349,10 @@ async def test_a_lifespan_that_does_not_end_is_cut_off(monkeypatch: pytest.Monke
 
 async def test_a_second_signal_cuts_the_end_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signals, "_SAME_STOP", 0)
+    monkeypatch.setattr(stdio, "LIFESPAN_GRACE", 600.0)
     stuck = Stuck()
     server = build_server(OPERATIONS, FakeRunner(), settings(), lifespan=stuck.lifespan)
-    with pipes() as (descriptors, _, _), anyio.fail_after(stdio.LIFESPAN_GRACE / 2):
+    with pipes() as (descriptors, _, _), anyio.fail_after(DEADLINE):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stdio.serve_stdio, server, descriptors)
             await listening_to_signals()

@@ -36,7 +36,7 @@ class Linked:
         path.write_bytes(content)
         return str(path)
 
-    async def download(self, message: dict[str, Any], *, timeout: float = 20.0) -> bytes:
+    async def download(self, message: dict[str, Any], *, timeout: float = 60.0) -> bytes:
         """What the client downloads for the message of an event."""
         path = self.directory / "download"
         path.unlink(missing_ok=True)
@@ -52,7 +52,7 @@ async def linked_client(directory: Path, config: SimulatorConfig | None = None) 
             await client.call("start")
             await simulator.phone.scan(await client.event("qr"))
             await client.event("Connected")
-            async with asyncio.timeout(10):  # the app state is there
+            async with asyncio.timeout(60):  # the app state is there
                 while (await client.call("me"))["PushName"] != simulator.phone.account.push_name:
                     await asyncio.sleep(0.01)
             yield Linked(simulator, client, ana, directory)

@@ -56,7 +56,7 @@ class NeonizeClient:
         for call in self._calls.values():
             call.set_exception(DriverError("the client process ended"))
 
-    async def call(self, do: str, *, timeout: float = 20.0, **arguments: Any) -> Any:
+    async def call(self, do: str, *, timeout: float = 60.0, **arguments: Any) -> Any:
         """Run one ``do_…`` of the driver.
 
         Raises:
@@ -70,7 +70,7 @@ class NeonizeClient:
         async with asyncio.timeout(timeout):
             return await future
 
-    async def event(self, name: str, *, timeout: float = 20.0, start: int = 0, **fields: Any) -> Any:
+    async def event(self, name: str, *, timeout: float = 60.0, start: int = 0, **fields: Any) -> Any:
         """The data of the first event with this name whose top-level ``fields`` are equal."""
 
         def fits(event: Event) -> bool:

@@ -91,7 +91,7 @@ async def linked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Link
             await client.call("start")
             await simulator.phone.scan(await client.event("qr"))
             await client.event("Connected")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while (await client.call("me"))["PushName"] != "Robin":  # the app state is there
                     await asyncio.sleep(0.01)
             yield Linked(simulator, client, *people)

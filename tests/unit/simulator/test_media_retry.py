@@ -106,6 +106,6 @@ async def test_a_history_that_cannot_be_downloaded_is_announced_again(simulator:
     (first,) = simulator.phone.share_history([chat], inline=False)
     asked = Node("receipt", {"id": first.id, "to": device.account.lid, "type": "server-error", "category": "peer"})
     client.send(asked)
-    again = await simulator.phone.history.shared.wait_for(lambda shared: shared.id != first.id, timeout=10)
+    again = await simulator.phone.history.shared.wait_for(lambda shared: shared.id != first.id, timeout=60)
     assert again.sync == first.sync and again.device is device
     assert again.direct_path not in ("", first.direct_path)

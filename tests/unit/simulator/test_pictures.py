@@ -60,7 +60,7 @@ async def test_a_picture_can_be_found_and_fetched(kind: str) -> None:
         assert known.get("status") == "304"
         url = urlsplit(found.get("url"))
         reader, writer = await open_tunnel(simulator.endpoint, str(url.hostname))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             writer.write(f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: {url.hostname}\r\n\r\n".encode())
             head = await reader.readuntil(b"\r\n\r\n")
             assert b"Content-Type: image/jpeg" in head

@@ -44,7 +44,7 @@ class Linked:
 
     async def until_push_name(self, name: str) -> None:
         """Wait until the client took over the phone's change; it raises no event for that."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await self.client.call("me"))["PushName"] != name:
                 await asyncio.sleep(0.01)
 
@@ -208,7 +208,7 @@ async def test_own_profile(linked: Linked) -> None:
 async def test_privacy_blocklist_and_newsletters(linked: Linked) -> None:
     await linked.client.call("privacy")  # from here on the client keeps them and relies on being told
     linked.simulator.privacy.change(linked.simulator.phone.device, {"groupadd": "contacts"})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (privacy := await linked.client.call("privacy"))["GroupAdd"] == "ALL":
             await asyncio.sleep(0.01)
     assert (privacy["GroupAdd"], privacy["ReadReceipts"]) == ("CONTACTS", "ALL")

@@ -22,7 +22,7 @@ class TestAccount:
     __test__ = False
 
     def __init__(self, folder: Path) -> None:
-        self.settings = Settings(data_dir=folder, connect_wait=10, call_timeout=10, session_linger=0)
+        self.settings = Settings(data_dir=folder, connect_wait=60, call_timeout=60, session_linger=0)
         self.folder = self.settings.account_dir
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "script.json").exists():

@@ -155,11 +155,11 @@ async def test_calls(linked: TestAccount) -> None:
     manager = linked.manager()
     async with manager.running():
         sent = await manager.call(SEND)
-        await manager.call(SetPresence(available=True), timeout=3)
+        await manager.call(SetPresence(available=True), timeout=30)
     assert sent == SentMessage(message_id="S1", chat=ANA, timestamp=1)
     [first, second] = [entry for entry in linked.journal() if entry["what"] == "call"]
     assert first["arguments"]["message"] == {"kind": "text", "text": "hi"}
-    assert (first["timeout"], second["timeout"]) == (10, 3)
+    assert (first["timeout"], second["timeout"]) == (60, 30)
 
 
 async def test_calls_at_once(linked: TestAccount) -> None:
@@ -475,6 +475,7 @@ async def test_a_connection_that_does_not_come_has_a_deadline(linked: TestAccoun
     linked.will("stuck")
     manager = linked.manager(connect_wait=0.2)
     async with manager.running():
+        await reach(manager, SessionState.CONNECTING)
         async with asyncio.timeout(WAIT):
             with pytest.raises(NotConnected, match="connecting"):
                 await manager.call(SEND)
@@ -739,7 +740,7 @@ async def test_logout_that_whatsapp_does_not_confirm(linked: TestAccount, behavi
 
 
 async def test_logout_while_the_session_is_down(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "BACK_OFF", (0.2,))
+    monkeypatch.setattr(ledger, "BACK_OFF", (60.0,))
     linked.will("crash")
     manager = linked.manager()
     async with manager.running():

@@ -13,7 +13,7 @@ from typing import Any
 from whatsapp_mcp.whatsapp.library import Library
 from whatsapp_mcp.wire.protos import neonize_pb2
 
-WAIT = 5.0
+WAIT = 60.0
 """Deadline of everything that is waited for, in seconds."""
 
 StringCallback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)

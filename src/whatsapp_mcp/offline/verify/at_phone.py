@@ -9,7 +9,7 @@ import anyio.to_thread
 
 from whatsapp_mcp.simulator import ReceivedMessage, Simulator
 
-_COPY_WITHIN: Final = 20.0
+_COPY_WITHIN: Final = 60.0
 
 
 class Attendant(Protocol):

@@ -14,7 +14,7 @@ from whatsapp_mcp.clock import now
 from whatsapp_mcp.offline.verify.own_chat import Json, OwnChat
 from whatsapp_mcp.offline.verify.sight import Left, Sight
 
-SHOWN_WITHIN: Final = 10.0
+SHOWN_WITHIN: Final = 30.0
 """Seconds for what was done to be seen in the store: a change can come back from the service."""
 _LOOK_EVERY: Final = 0.3
 _ROWS: Final = 20

@@ -15,11 +15,11 @@ from itertools import islice
 from typing import Final
 
 from whatsapp_mcp.models.content import CallOutcome, MessageKind
-from whatsapp_mcp.models.views import Chat, Message
+from whatsapp_mcp.models.views import Chat, Line
 from whatsapp_mcp.store.database import Row, StoreConnection
 from whatsapp_mcp.store.read.annotations import known_as
 from whatsapp_mcp.store.read.cursors import decode_cursor, encode_cursor
-from whatsapp_mcp.store.read.listing import by_arrival
+from whatsapp_mcp.store.read.lines import lines_of
 from whatsapp_mcp.store.read.views import CHATS, chats_view
 from whatsapp_mcp.store.records import Asked, CaughtUp, ChatNews, Stretch, Wrote
 from whatsapp_mcp.store.rows import ARRIVAL_MASK, place_floor, stored_jid
@@ -53,7 +53,7 @@ _LAST_OWN: Final = (
 _TEXT: Final = 2_000
 """Characters of a message in which a question is looked for."""
 _ROWS: Final = (
-    f"SELECT place, from_me, kind, sender, revoked_at, substr(text, 1, {_TEXT}) AS text, mentions, reply_to_sender,"
+    f"SELECT place, from_me, kind, sender, revoked_at, substr(text, 1, {_TEXT}), mentions, reply_to_sender,"
     " instr(extra, '\"mentions_all\":true') > 0 AS mentions_all,"
     f' instr(extra, \'"outcome":"{CallOutcome.MISSED}"\') > 0 AS missed'
     f" FROM messages WHERE arrival IN (SELECT place & {ARRIVAL_MASK} {{source}} ORDER BY place DESC LIMIT {EXAMINED})"
@@ -82,10 +82,17 @@ class _Draft:
     newest: int
     messages: int = 0
     rows: list[Row] = field(default_factory=list)
-    """Those examined that were not deleted."""
-    revoked: int = 0
+    """Those examined."""
+    places: list[int] = field(default_factory=list)
+    """Of those that were not deleted, of which the following is told."""
+    only_ours: bool = True
+    wrote: Counter[int] = field(default_factory=Counter)
+    """How much, by address."""
     asked: dict[int, Asked] = field(default_factory=dict)
+    """By place."""
     mentions: int = 0
+    missed_calls: int = 0
+    group_changes: int = 0
     shown: list[int] = field(default_factory=list)
     """Arrivals, the oldest message first."""
 
@@ -141,13 +148,11 @@ def _drafts(
     for source in (_SINCE, _LATE) if stretch.late < stretch.until else (_SINCE,):
         _examine(connection, source.format(chat=":chat"), stretch, drafts)
     for draft in drafts:
-        examined = draft.rows[:EXAMINED]
-        draft.rows = [row for row in examined if row["revoked_at"] is None]
-        draft.revoked = len(examined) - len(draft.rows)
-    told = [None if all(row["from_me"] for row in draft.rows) else draft for draft in drafts]
+        _look_through(draft, own)
+    told = [None if draft.only_ours else draft for draft in drafts]
     theirs = [draft for draft in told if draft is not None]
     for draft, ((answered,),) in zip(theirs, connection.each(_LAST_OWN, _of_chats(stretch, theirs)), strict=True):
-        _choose(draft, answered or 0, own, lines)
+        _choose(draft, answered or 0, lines)
     return told
 
 
@@ -171,57 +176,68 @@ def _examine(connection: StoreConnection, source: str, stretch: Stretch, drafts:
         draft.messages += counted - EXAMINED
 
 
-def _choose(draft: _Draft, answered: int, own: set[str], lines: int) -> None:
-    """What seems to ask something, and which lines are shown. ``answered``: the place of the owner's last message."""
-    for row in draft.rows:
-        asked = _asked(row, own)
-        draft.mentions += asked is Asked.MENTION
-        if asked is not None and row["place"] > answered:
-            draft.asked[row["place"] & ARRIVAL_MASK] = asked
-    newest = [row["place"] & ARRIVAL_MASK for row in draft.rows[:lines]]
-    asking = list(islice((arrival for arrival in draft.asked if arrival not in newest), ASKED_AT_MOST))
-    draft.shown = [*reversed(asking), *reversed(newest)]
+def _look_through(draft: _Draft, own: set[str]) -> None:
+    """What the messages are that were examined; ``own``: our addresses."""
+    draft.rows = draft.rows[:EXAMINED]
+    for place, from_me, kind, sender, revoked_at, text, mentions, reply_to, mentions_all, missed in draft.rows:
+        if revoked_at is not None:
+            continue
+        draft.places.append(place)
+        is_notice, is_call = kind == MessageKind.NOTICE, kind == MessageKind.CALL
+        draft.group_changes += is_notice
+        draft.missed_calls += bool(is_call and missed)
+        if from_me:
+            continue
+        draft.only_ours = False
+        if is_notice:
+            continue
+        draft.wrote[sender] += 1
+        if is_call:
+            continue
+        if mentions_all or (mentions and not own.isdisjoint(mentions.split())):
+            draft.asked[place] = Asked.MENTION
+            draft.mentions += 1
+        elif reply_to in own:
+            draft.asked[place] = Asked.REPLY
+        elif _MARK.search(text) and _QUESTION.search(_LINK.sub(" ", text)):  # few have such a mark
+            draft.asked[place] = Asked.QUESTION
 
 
-def _asked(row: Row, own: set[str]) -> Asked | None:
-    """Whether somebody seems to want something of the owner, going by form alone."""
-    if row["from_me"] or row["kind"] in (MessageKind.NOTICE, MessageKind.CALL):
-        return None
-    if row["mentions_all"] or not own.isdisjoint((row["mentions"] or "").split()):
-        return Asked.MENTION
-    if row["reply_to_sender"] in own:
-        return Asked.REPLY
-    text = row["text"]
-    if _MARK.search(text) is None:  # as in most
-        return None
-    return Asked.QUESTION if _QUESTION.search(_LINK.sub(" ", text)) else None
+def _choose(draft: _Draft, answered: int, lines: int) -> None:
+    """What seems to wait for an answer, and which lines are shown; ``answered``: the place of our last message."""
+    draft.asked = {place: asked for place, asked in draft.asked.items() if place > answered}
+    newest = draft.places[:lines]
+    asking = list(islice((place for place in draft.asked if place not in newest), ASKED_AT_MOST))
+    draft.shown = [place & ARRIVAL_MASK for place in (*reversed(asking), *reversed(newest))]
 
 
 def _told(connection: StoreConnection, drafts: Sequence[_Draft]) -> Iterator[ChatNews]:
-    messages = by_arrival(connection, [arrival for draft in drafts for arrival in draft.shown])
+    found = lines_of(connection, [arrival for draft in drafts for arrival in draft.shown])
     chats = _chats(connection, [draft.entity for draft in drafts])
-    names = _names(connection, {row["sender"] for draft in drafts for row in draft.rows if not row["from_me"]})
+    names = _names(connection, {sender for draft in drafts for sender in draft.wrote})
     for draft in drafts:
         if draft.entity in chats:
-            shown = [messages[arrival] for arrival in draft.shown if arrival in messages]
-            yield _news(draft, chats[draft.entity], shown, names)
+            lines = [found[arrival] for arrival in draft.shown if arrival in found]
+            yield _news(draft, chats[draft.entity], lines, names)
 
 
-def _news(draft: _Draft, chat: Chat, lines: Sequence[Message], names: dict[int, tuple[str, str | None]]) -> ChatNews:
-    written = (row["sender"] for row in draft.rows if not row["from_me"] and row["kind"] != MessageKind.NOTICE)
-    by = Counter(names[sender] for sender in written if sender in names)
+def _news(draft: _Draft, chat: Chat, lines: Sequence[Line], names: dict[int, tuple[str, str | None]]) -> ChatNews:
+    by = Counter[tuple[str, str | None]]()
+    for sender, count in draft.wrote.items():
+        if sender in names:
+            by[names[sender]] += count
     wrote = [Wrote(stored_jid(jid), known_as(stored_jid(jid), name), count) for (jid, name), count in by.most_common()]
     answered = {one.arrival for one in lines if any(reaction.from_me for reaction in one.reactions)}
+    asked = {place & ARRIVAL_MASK: asked for place, asked in draft.asked.items()}
     return ChatNews(
         chat=chat,
-        messages=min(draft.messages, COUNTED) - draft.revoked,
+        messages=min(draft.messages, COUNTED) - (len(draft.rows) - len(draft.places)),
         messages_are_more=draft.messages > COUNTED,
         wrote=wrote,
-        examined=len(draft.rows),
-        asked={arrival: asked for arrival, asked in draft.asked.items() if arrival not in answered},
+        asked={arrival: why for arrival, why in asked.items() if arrival not in answered},
         mentions=draft.mentions,
-        missed_calls=sum(row["kind"] == MessageKind.CALL and bool(row["missed"]) for row in draft.rows),
-        group_changes=sum(row["kind"] == MessageKind.NOTICE for row in draft.rows),
+        missed_calls=draft.missed_calls,
+        group_changes=draft.group_changes,
         lines=lines,
     )
 

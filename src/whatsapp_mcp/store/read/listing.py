@@ -12,6 +12,7 @@ from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.engine.choice import search_tables
 from whatsapp_mcp.store.read.conditions import Slice, Where
 from whatsapp_mcp.store.read.cursors import decode_cursor, encode_cursor
+from whatsapp_mcp.store.read.lines import these
 from whatsapp_mcp.store.read.restricted import search_scope
 from whatsapp_mcp.store.read.views import CHATS, chats_view, messages_query, messages_view
 from whatsapp_mcp.store.records import Page, Surroundings
@@ -245,8 +246,7 @@ def by_arrival(connection: StoreConnection, arrivals: Sequence[int]) -> dict[int
     """These messages, by their arrivals."""
     if not arrivals:
         return {}
-    wanted = f"SELECT column1 AS arrival FROM (VALUES {', '.join(['(?)'] * len(arrivals))})"
-    (rows,) = connection.each(messages_query(wanted, None), [arrivals])
+    (rows,) = connection.each(messages_query(these(arrivals), None), [arrivals])
     return {message.arrival: message for message in messages_view(connection, rows)}
 
 

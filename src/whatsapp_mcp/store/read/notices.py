@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, TypeVar
 
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.notices import Named, jids_in, sentence
-from whatsapp_mcp.models.views import Message
+from whatsapp_mcp.models.views import Line
 from whatsapp_mcp.store.database import StoreConnection
 from whatsapp_mcp.store.read.annotations import known_as
 from whatsapp_mcp.store.rows import stored_jid
+
+M = TypeVar("M", bound=Line)
 
 LISTED: Final = 50
 """People of one notice that are told; of more the number is."""
@@ -24,7 +27,7 @@ _NAMED: Final = (
 )
 
 
-def told(connection: StoreConnection, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+def told(connection: StoreConnection, messages: tuple[M, ...]) -> tuple[M, ...]:
     """The messages, notices among them with their sentence as text."""
     notices = [message for message in messages if message.kind is MessageKind.NOTICE]
     if not notices:
@@ -47,9 +50,9 @@ def _named(connection: StoreConnection, addresses: Collection[str]) -> dict[str,
     return found
 
 
-def _told(notice: Message, people: Mapping[str, Named]) -> Message:
+def _told(notice: M, people: Mapping[str, Named]) -> M:
     text = sentence(notice.extra, people)
-    return notice.model_copy(update={"text": text or notice.text, "extra": _facts(notice.extra, people)})
+    return replace(notice, text=text or notice.text, extra=_facts(notice.extra, people))
 
 
 def _facts(stored: Mapping[str, object], people: Mapping[str, Named]) -> dict[str, Any]:

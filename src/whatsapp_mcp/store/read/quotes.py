@@ -7,6 +7,7 @@ writer says, marked as such.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from whatsapp_mcp.jid import Jid
@@ -71,7 +72,7 @@ def without_unreadable(connection: StoreConnection, messages: tuple[Message, ...
 
 def _without_quote(reply: Message) -> Message:
     facts = {name: value for name, value in reply.extra.items() if name != _CHAT}
-    return reply.model_copy(update={"reply_to_id": None, "reply_to_text": None, "quoted": None, "extra": facts})
+    return replace(reply, reply_to_id=None, reply_to_text=None, quoted=None, extra=facts)
 
 
 def parts(connection: StoreConnection, wanted: Sequence[Key]) -> dict[Key, tuple[str, ...]]:

@@ -20,41 +20,30 @@ from whatsapp_mcp.store.database import Row, StoreConnection
 from whatsapp_mcp.store.read.annotations import (
     Key,
     chat_labels,
-    known_as,
     message_labels,
     reactions,
     time_or_none,
 )
+from whatsapp_mcp.store.read.lines import keys_of, line_facts, lines_query, remains_of, said_in, shown_extras
 from whatsapp_mcp.store.read.marks import answers, keeps, pins
 from whatsapp_mcp.store.read.named import Mentioned, NamedPeople, mentions_on, on_cards, written_to
 from whatsapp_mcp.store.read.names import Kind, name_source, title_of
 from whatsapp_mcp.store.read.notices import told
 from whatsapp_mcp.store.read.polls import options, votes
 from whatsapp_mcp.store.read.quotes import parts, quotes, without_unreadable
-from whatsapp_mcp.store.read.stored import FACTS_LIMIT, NOT_SHOWN, TEXT_LIMIT, by_name, each, extras_of
+from whatsapp_mcp.store.read.stored import FACTS_LIMIT, TEXT_LIMIT, by_name, each
 from whatsapp_mcp.store.rows import STATUS, stored_jid
 
-_MESSAGES: Final = (
-    "SELECT m.arrival, m.chat, m.id, m.timestamp, m.from_me, m.kind, {text} AS text, m.status, m.reply_to_id,"
-    " m.reply_to_sender, m.reply_to_text, (SELECT entity FROM addresses WHERE jid = m.reply_to_sender) AS quoted,"
-    " m.mentions, m.forwarded, m.view_once, m.extra, m.edited_at, m.revoked_at, m.created_at,"
-    " m.updated_at, media.mimetype AS media_mimetype, media.file_name, media.file_length, media.file_sha256,"
-    " media.seconds, media.url,"
-    " chat.jid AS chat_jid, chat.name AS chat_name, author.jid AS sender_jid, author.name AS sender_name,"
-    f" {name_source('author', 'contacts')} AS sender_name_source,"
-    " author.id AS author,"
+_BESIDE_LINES: Final = (
+    ", m.status, m.reply_to_id, m.reply_to_sender, m.reply_to_text,"
+    " (SELECT entity FROM addresses WHERE jid = m.reply_to_sender) AS quoted, m.edited_at, m.created_at, m.updated_at,"
+    " media.mimetype AS media_mimetype, media.file_length, media.file_sha256, media.seconds, media.url,"
     " wire_chat.jid AS wire_chat_jid, wire_sender.jid AS wire_sender_jid,"
     " coalesce((SELECT stars.starred FROM stars JOIN addresses AS target ON target.id = stars.author"
     " WHERE stars.chat = m.chat AND stars.message_id = m.id AND target.entity = author.id"
-    " ORDER BY stars.changed_at DESC LIMIT 1), 0) AS starred{more}"
-    " FROM ({page}) AS page CROSS JOIN messages AS m ON m.arrival = page.arrival"
-    " JOIN entities AS chat ON chat.id = m.chat"
-    " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
-    " JOIN addresses AS wire_sender ON wire_sender.id = m.sender"
-    " JOIN entities AS author ON author.id = wire_sender.entity"
-    " LEFT JOIN contacts ON contacts.entity = author.id"
-    " LEFT JOIN media ON media.arrival = m.arrival{joins}{order}"
+    " ORDER BY stars.changed_at DESC LIMIT 1), 0) AS starred"
 )
+_WIRE_CHAT: Final = " JOIN addresses AS wire_chat ON wire_chat.id = m.wire_chat"
 
 CHATS: Final = (
     "SELECT chats.entity, entities.jid, entities.lid, entities.kind, entities.name, chats.last_message_at,"
@@ -76,16 +65,9 @@ _FOR_EVER: Final = to_ms(FOR_EVER)
 def messages_query(
     page: str, order: str | None, *, more: str = "", joins: str = "", text_limit: int = TEXT_LIMIT
 ) -> str:
-    """The rows that ``messages_view`` takes.
-
-    Args:
-        page: a query for the arrivals of the messages to show.
-        more: further columns, each after a comma; ``joins``: where they come from.
-        text_limit: characters of a message that are read.
-    """
-    text = f"substr(m.text, 1, {text_limit})"
-    ordered = f" ORDER BY {order}" if order is not None else ""
-    return _MESSAGES.format(page=page, order=ordered, text=text, more=more, joins=joins)
+    """The rows that ``messages_view`` takes; arguments as of ``lines.lines_query``."""
+    more, joins = f"{_BESIDE_LINES}{more}", f"{_WIRE_CHAT}{joins}"
+    return lines_query(page, order=order, more=more, joins=joins, text_limit=text_limit)
 
 
 def contact_view(row: Row) -> Contact:
@@ -117,9 +99,8 @@ def messages_view(
         facts_limit: characters of facts that are taken apart for all of them together; the first ones get theirs.
     """
     rows = by_name(rows)
-    keys = [(row["chat"], row["id"], row["author"]) for row in rows]
-    shown = [key for row, key in zip(rows, keys, strict=True) if row["revoked_at"] is None]
-    extras = extras_of((row["extra"] if row["revoked_at"] is None else None for row in rows), facts_limit)
+    keys, shown = keys_of(rows)
+    extras = shown_extras(rows, facts_limit)
     polls, events = _of_kind(MessageKind.POLL, rows, keys, extras), _of_kind(MessageKind.EVENT, rows, keys, extras)
     listed = options(connection, polls)
     for poll, names in listed.items():
@@ -127,16 +108,16 @@ def messages_view(
     attached = _attached(connection, keys, shown, listed, list(events))
     answered = quotes(connection, rows, extras)
     mentioned = mentions_on(rows)
-    people = NamedPeople(connection, _named(rows, extras, mentioned, answered.values()))
+    cards = {key: accounts for key, extra in zip(keys, extras, strict=True) if (accounts := on_cards(extra))}
+    people = NamedPeople(connection, _named(rows, mentioned, cards.values(), answered.values()))
+    attached["cards"] = {key: tuple(map(people.person, accounts)) for key, accounts in cards.items()}
 
     def message(numbered: tuple[Row, Key, dict[str, object], Mentioned]) -> Message:
         row, key, extra, named = numbered
         beside = {field: found[key] for field, found in attached.items() if key in found}
-        if row["revoked_at"] is None and (quoted := answered.get(row["arrival"])) is not None:
-            if "@" in quoted.text:
-                quoted = quoted.model_copy(update={"text": people.spoken_unasked(quoted.text)})
-            beside["quoted"] = quoted
-        return _message(row, extra, named, beside, people)
+        if row["revoked_at"] is None:
+            beside |= said_in(row, extra, named, people) | _answer(row, answered.get(row["arrival"]), people)
+        return _message(row, beside)
 
     numbered = list(zip(rows, keys, extras, mentioned, strict=True))
     made = each(numbered, message, lambda row: _remains_of_message(row[0]))
@@ -176,8 +157,8 @@ def _of_kind(
 
 def _named(
     rows: Sequence[Row],
-    extras: Sequence[dict[str, object]],
     mentioned: Iterable[Mentioned],
+    cards: Iterable[Iterable[Jid]],
     answered: Iterable[QuotedMessage],
 ) -> Iterator[Jid]:
     """All who are named in messages."""
@@ -185,10 +166,11 @@ def _named(
         yield from written_to(quoted.text)
     for one in mentioned:
         yield from one.people
-    for row, extra in zip(rows, extras, strict=True):
+    for row in rows:
         if row["revoked_at"] is None:
             yield from written_to(row["reply_to_text"])
-            yield from on_cards(extra)
+    for accounts in cards:
+        yield from accounts
 
 
 def _chat(row: Row, labels: tuple[str, ...]) -> Chat:
@@ -219,86 +201,48 @@ def _muted_until(milliseconds: int) -> datetime | None:
     return FOR_EVER if milliseconds < 0 or milliseconds >= _FOR_EVER else from_ms(milliseconds)
 
 
-def _message(
-    row: Row, extra: dict[str, object], mentioned: Mentioned, attached: dict[str, Any], people: NamedPeople
-) -> Message:
-    chat, sender = stored_jid(row["chat_jid"]), stored_jid(row["sender_jid"])
+_STATUS: Final = dict(enumerate(STATUS))
+
+
+def _message(row: Row, beside: dict[str, Any]) -> Message:
     created, updated = row["created_at"], row["updated_at"]
     created_at = from_ms(created)
-    shown: dict[str, Any] = {} if row["revoked_at"] is not None else _shown(row, extra, mentioned, people)
     return Message(
-        id=row["id"],
-        chat=chat,
-        chat_name=known_as(chat, row["chat_name"]),
-        sender=sender,
-        sender_name=known_as(sender, row["sender_name"]),
-        sender_name_source=row["sender_name_source"],
-        from_me=bool(row["from_me"]),
-        timestamp=from_ms(row["timestamp"]),
-        kind=_message_kind(row["kind"]),
-        forwarded=bool(row["forwarded"]),
-        view_once=bool(row["view_once"]),
-        status=STATUS[row["status"]] if row["status"] in range(len(STATUS)) else None,
+        **line_facts(row),
+        status=_STATUS.get(row["status"]),
         edited_at=time_or_none(row["edited_at"]),
-        revoked_at=time_or_none(row["revoked_at"]),
         starred=bool(row["starred"]),
         created_at=created_at,
         updated_at=created_at if updated == created else from_ms(updated),
-        arrival=row["arrival"],
         wire_chat=stored_jid(row["wire_chat_jid"]),
         wire_sender=stored_jid(row["wire_sender_jid"]),
-        **attached,
-        **shown,
+        **beside,
     )
 
 
-def _message_kind(stored: str) -> MessageKind:
-    """A later version may have stored kinds that this one does not know."""
-    try:
-        return MessageKind(stored)
-    except ValueError:
-        return MessageKind.OTHER
-
-
-_AS_STORED: Final = ("media_mimetype", "file_name", "file_length", "file_sha256", "url", "seconds", "reply_to_id")
-
-
-def _shown(row: Row, extra: dict[str, object], mentioned: Mentioned, people: NamedPeople) -> dict[str, Any]:
-    """What a revoked message does not show any more, as far as there is any."""
-    shown: dict[str, Any] = {name: value for name in _AS_STORED if (value := row[name]) is not None}
-    shown["text"] = people.spoken(row["text"], mentioned.people)
-    if quoted := row["reply_to_text"]:
-        shown["reply_to_text"] = people.spoken_unasked(quoted)
-    if mentioned.addresses:
-        shown["mentions"] = tuple(map(people.person, mentioned.people))
-        shown["more_mentions"] = mentioned.more
-        shown["mentions_us"] = people.are_we(mentioned)
-    if extra:
-        shown["extra"] = extra
-        shown["cards"] = tuple(map(people.person, on_cards(extra)))
-        if extra.get("mentions_all") is True:
-            shown["mentions_us"] = True
+def _answer(row: Row, quoted: QuotedMessage | None, people: NamedPeople) -> dict[str, Any]:
+    """The file of a message and what it answers, which a revoked one does not show any more."""
+    shown: dict[str, Any] = {
+        "media_mimetype": row["media_mimetype"],
+        "file_length": row["file_length"],
+        "file_sha256": row["file_sha256"],
+        "url": row["url"],
+        "seconds": row["seconds"],
+        "reply_to_id": row["reply_to_id"],
+    }
+    if text := row["reply_to_text"]:
+        shown["reply_to_text"] = people.spoken_unasked(text)
+    if quoted is not None:
+        spoken = people.spoken_unasked(quoted.text)
+        shown["quoted"] = quoted if spoken == quoted.text else quoted.model_copy(update={"text": spoken})
     return shown
 
 
 def _remains_of_message(row: Row) -> Message:
-    """Of a row from which no message can be made: which one it is."""
-    chat, sender = stored_jid(row["chat_jid"]), stored_jid(row["sender_jid"])
-    then = from_ms(row["timestamp"])
-    return Message(
-        id=row["id"],
-        chat=chat,
-        sender=sender,
-        from_me=bool(row["from_me"]),
-        timestamp=then,
-        kind=MessageKind.OTHER,
-        extra={"note": NOT_SHOWN},
-        created_at=then,
-        updated_at=then,
-        arrival=row["arrival"],
-        wire_chat=stored_jid(row["wire_chat_jid"]),
-        wire_sender=stored_jid(row["wire_sender_jid"]),
-    )
+    facts = remains_of(row)
+    then = facts["timestamp"]
+    wire_chat, wire_sender = stored_jid(row["wire_chat_jid"]), stored_jid(row["wire_sender_jid"])
+    return Message(**facts, created_at=then, updated_at=then, wire_chat=wire_chat, wire_sender=wire_sender)
 
 
 def _remains_of_chat(row: Row) -> Chat:
