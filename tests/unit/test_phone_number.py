@@ -41,6 +41,7 @@ def test_spellings_of_a_number(number: str, separators: list[str], plus: bool) -
         "wa.me/4915100000001#x",
         " https://api.whatsapp.com/send?phone=4915100000001&text=Hi ",
         "https://api.whatsapp.com/send/?phone=+4915100000001",
+        "whatsapp://send?phone=4915100000001&text=Hi",
         "https://web.whatsapp.com/send?phone=4915100000001",
         "٤٩١٥١٠٠٠٠٠٠٠١",
         "+４９１５１０００００００１",

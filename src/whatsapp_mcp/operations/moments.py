@@ -25,6 +25,17 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MINUTE: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(Z|[+-][\d:]+)?", re.ASCII | re.IGNORECASE)
 _UNIX: Final = re.compile(r"(\d{10})(\d{3})?(?:\.\d+)?", re.ASCII)
 """Seconds or milliseconds since 1970, of the years 2001 to 2286."""
+_HALF_DAY: Final = re.compile(r"\b(\d{1,2})(?::(\d\d))?\s*([ap])\.?m\b\.?", re.IGNORECASE | re.ASCII)
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH: Final = rf"({'|'.join(_MONTHS)})[a-z]*\.?"
+_WRITTEN: Final = re.compile(
+    rf"(?:[a-z]{{3,9}},?\s+)?(?:(\d{{1,2}})(?:st|nd|rd|th|\.)?\s+{_MONTH}|{_MONTH}\s+(\d{{1,2}})(?:st|nd|rd|th)?)"
+    r",?\s+(\d{4})(?:,?\s+(?:at\s+)?(\d.*))?",
+    re.IGNORECASE | re.ASCII,
+)
+"""``Mon, 30 Nov 2026 18:30:00 GMT``, ``November 30, 2026``."""
+_DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,?\s+(\d.*))?", re.ASCII)
+_ZONE_NAME: Final = re.compile(r"(?<=\d)\s*(?:z|utc|gmt)$", re.IGNORECASE)
 _WHOLE_DAY: Final = timedelta(days=1, milliseconds=-1)
 _WHOLE_MINUTE: Final = timedelta(minutes=1, milliseconds=-1)
 _NONE: Final = timedelta(0)
@@ -51,7 +62,7 @@ def moment_to_come(text: str, field: str, now: int, zone: tzinfo | None = None) 
     Raises:
         InvalidArgument: it is no time, has gone by, or is more than a year away.
     """
-    said = text.strip()
+    said = _in_iso(text)
     here = local(from_ms(now), zone)
     span = _IN.fullmatch(said)
     try:
@@ -79,12 +90,34 @@ def period_meant(text: str, field: str, now: int, zone: tzinfo | None = None) ->
     Raises:
         InvalidArgument: it is no time.
     """
-    said = text.strip()
+    said = _in_iso(text)
     try:
         begin, length = _named_period(said, now, zone)
         return begin, begin + length
     except (ValueError, OverflowError):
         raise InvalidArgument(f"{field}: this is no date and time", field=field, next_step=_GONE_FORMS) from None
+
+
+def _in_iso(text: str) -> str:
+    """The same, where a date is written out, or the half of the day or the zone is named, as ISO 8601 has it. Two
+    numbers between slashes are left alone: which of them is the month depends on who wrote them."""
+    text = _HALF_DAY.sub(_hour_of_day, text.strip())
+    if (dotted := _DOTTED.fullmatch(text)) is not None:
+        day, month, year, clock = dotted.groups()
+        text = f"{year}-{month:0>2}-{day:0>2} {clock or ''}".rstrip()
+    elif (written := _WRITTEN.fullmatch(text)) is not None:
+        day, month = written[1] or written[4], written[2] or written[3]
+        number = _MONTHS.index(month[:3].lower()) + 1
+        text = f"{written[5]}-{number:02}-{day:0>2} {written[6] or ''}".rstrip()
+    text = re.sub(r"^(\d{4}-\d\d-\d\d[T ])(\d:)", r"\g<1>0\2", text)
+    return re.sub(r"(?<=:\d\d)\s+(?=[+-]\d)", "", _ZONE_NAME.sub("+00:00", text))
+
+
+def _hour_of_day(clock: re.Match[str]) -> str:
+    hour = int(clock[1])
+    if not 1 <= hour <= 12:
+        return clock[0]
+    return f"{hour % 12 + 12 * (clock[3] in 'pP'):02}:{clock[2] or '00'}"
 
 
 def _named_period(text: str, now: int, zone: tzinfo | None) -> tuple[datetime, timedelta]:

@@ -80,6 +80,7 @@ async def addressed(
     """The chat that ``phone`` names, and how the message is sent there."""
     chat = await recipient(services, arguments["phone"])
     options = SendOptions(forwarded=forwarded, expiration=await expiration_in(services, chat, arguments))
+    reply_to = (reply_to or "").strip()
     if not reply_to:
         return chat, options
     quoted = await services.store.look(lambda store: store.message(reply_to, chat, field="reply_message_id"))

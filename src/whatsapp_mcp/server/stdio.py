@@ -125,6 +125,8 @@ class _Conversation:
                 try:
                     return SessionMessage(types.jsonrpc_message_adapter.validate_json(line, by_name=False))
                 except ValueError:
+                    if (message := _with_half_characters(line)) is not None:
+                        return SessionMessage(message)
                     await self._lines.write(_why_not(line))
         return None
 
@@ -167,6 +169,17 @@ def _encoded(message: types.JSONRPCMessage) -> bytes:
         logger.exception("a message cannot be written as JSON")
         request_id = message.id if isinstance(message, types.JSONRPCResponse) else None
         return _refusal(types.INTERNAL_ERROR, "the answer cannot be written as JSON", request_id)
+
+
+def _with_half_characters(line: bytes) -> types.JSONRPCMessage | None:
+    """A message in which half of a surrogate pair stands (``\\ud83d``): so JavaScript writes a text that was cut in the
+    middle of an emoji. Whoever gets it says which argument that is."""
+    if b"\\ud" not in line.lower():
+        return None
+    try:
+        return types.jsonrpc_message_adapter.validate_python(json.loads(line), by_name=False)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _why_not(line: bytes) -> bytes:

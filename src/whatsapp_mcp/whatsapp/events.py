@@ -33,7 +33,7 @@ from whatsapp_mcp.whatsapp.message_keys import author_of
 from whatsapp_mcp.whatsapp.notices import changes_of_group, changes_of_joined_group
 from whatsapp_mcp.whatsapp.origin import MessageOrigin
 from whatsapp_mcp.whatsapp.statements import Carrier, statement_of
-from whatsapp_mcp.wire.boundary import parse
+from whatsapp_mcp.wire.boundary import parse, without
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 if TYPE_CHECKING:
@@ -45,6 +45,14 @@ _BETWEEN_OWN_DEVICES: Final = "peer"
 """Category of the messages in which the phone hands its linked devices keys, history and settings."""
 _AHEAD_OF_CONTENT: Final = {"senderKeyDistributionMessage", "messageContextInfo"}
 """Parts of a message to a group that come in an event of their own, under the id of the message."""
+
+_FIELDS: Final = neonize_pb2.Message.DESCRIPTOR.fields_by_name
+_SAID: Final = frozenset({_FIELDS["Message"].number})
+_REPEATED: Final = frozenset({_FIELDS["Raw"].number, _FIELDS["SourceWebMsg"].number})
+"""The message once more, in its wrappers."""
+LARGEST: Final = 1024 * 1024
+"""Bytes of a message that is read. A text of WhatsApp's clients has 65,536 characters; what is much larger is made of
+entries that take a hundred times as much memory as bytes."""
 
 _ADMIN_REVOKE: Final = "8"
 """``edit`` of a stanza that revokes somebody else's message; WhatsApp's server lets only admins of the group send it
@@ -98,7 +106,11 @@ class MessageEvent:
         ``payload``: serialized ``Neonize_pb2.Message``.
         """
         self._cut: list[str] = []
-        self._event = parse(neonize_pb2.Message, payload, self._cut)
+        self._is_too_large = False
+        if len(payload) > LARGEST:
+            payload = without(payload, _REPEATED)
+            self._is_too_large = len(payload) > LARGEST
+        self._event = parse(neonize_pb2.Message, without(payload, _SAID) if self._is_too_large else payload, self._cut)
         self.where = MessageOrigin(self._event.Info.MessageSource)
         self.timestamp = self._event.Info.Timestamp
         """Milliseconds since 1970."""
@@ -145,6 +157,9 @@ class MessageEvent:
     def _changes(self, own: tuple[Jid, ...]) -> Iterator[Change]:
         event, info, where = self._event, self._event.Info, self.where
         yield from where.identities()
+        if self._is_too_large:
+            yield self.unreadable("it is too large")
+            return
         if info.Pushname and not where.from_me:
             yield ContactSeen(where.sender, push_name=info.Pushname)
         if self.message.HasField("protocolMessage"):

@@ -30,6 +30,8 @@ _UNPARSED: Final = re.compile(
     r"Error unmarshaling (?:decrypted|plaintext) message from (\S+?)(?: in (\S+?))?: proto:[\w\s:.-]*"
 )
 
+_UNREAD_HISTORY: Final = re.compile(r"Failed to download history sync: failed to unmarshal: proto:.*", re.DOTALL)
+
 _DELETED_POST: Final = re.compile(r"Plaintext message from (\S+) doesn't have byte content")
 _UNENCRYPTED: Final = re.compile(r"Failed to encrypt (\S+) for ([^\s:@]+@[a-z.]+): .*", re.DOTALL)
 """A phone has no device number in its address, other devices have one."""
@@ -82,6 +84,12 @@ def source_of_unparsed(line: str) -> Source | None:
         return None
     sender, chat = jid(found[1]), jid(found[2] or found[1])
     return Source(chat, sender) if chat is not None and sender is not None else None
+
+
+def is_unread_history(level: str, logger: str, line: str) -> bool:
+    """Whether a line says that a part of a history came and whatsmeow cannot read it: one message that is no protobuf
+    to Go is enough. Nobody else is told."""
+    return (level, logger) == ("ERROR", _LOGGER) and _UNREAD_HISTORY.fullmatch(line) is not None
 
 
 def channel_of_deletion(level: str, logger: str, line: str) -> Jid | None:

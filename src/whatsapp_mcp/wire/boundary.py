@@ -44,6 +44,8 @@ TEXT_LIMITS: Final = {
 _IDS: Final = frozenset({"neonize.MessageInfo.ID", "WACommon.MessageKey.ID", "WAWebProtobufsE2E.ContextInfo.stanzaID"})
 LIST_LIMIT: Final = 1_024
 """Entries of one list in a message, as many as a group has members, where a phone's own limit is not known."""
+ENTRIES: Final = 10_000
+"""Entries of all lists in a message together: of lists in lists there may be a million in a small message."""
 LIST_LIMITS: Final = {
     "WAWebProtobufsE2E.PollCreationMessage.options": 12,
     "WAWebProtobufsE2E.PollResultSnapshotMessage.pollVotes": 12,
@@ -57,11 +59,15 @@ LIST_LIMITS: Final = {
     "WAWebProtobufsE2E.InteractiveMessage.CarouselMessage.cards": 10,
 }
 """Entries of the lists that a phone itself limits."""
+_WITH_REQUIRED: Final = frozenset({"WAWebProtobufsE2E.VideoEndCard"})
+"""Messages that Go neither reads nor writes, with all that they stand in, while a field of theirs is missing."""
 _WRITTEN: Final = ("WAWebProtobufsE2E.", "WAWebProtobufsAICommon.", "WAAICommonDeprecated.")
 """The packages of what people and bots write; lists of other packages (groups, histories) are as long as they are."""
 _MAX_DEPTH: Final = 60
 """Messages in messages that are read. upb gives up at 100, counted from the outermost envelope."""
 _ID_LIMIT: Final = 128
+_MUCH: Final = 256 * 1024
+"""Bytes: what is larger is looked at more closely before it is read."""
 
 
 def parse(kind: type[M], payload: bytes, cut: list[str] | None = None, *, apart: type[Message] | None = None) -> M:
@@ -80,8 +86,30 @@ def parse(kind: type[M], payload: bytes, cut: list[str] | None = None, *, apart:
         message = kind.FromString(payload)
     except DecodeError:
         message = kind.FromString(_shallow(kind.DESCRIPTOR, payload, lost))
+    if len(payload) > _MUCH and apart is None:
+        message = _known(message, lost)
     cleanse(message, lost, apart)
     return message
+
+
+def _known(message: M, cut: list[str]) -> M:
+    """The message without what is unknown in it, where that is much: it may be a million fields."""
+    known = type(message)()
+    known.CopyFrom(message)
+    known.DiscardUnknownFields()
+    if len(message.SerializePartialToString()) - len(known.SerializePartialToString()) <= _MUCH:
+        return message
+    cut.append("unknown")
+    return known
+
+
+def without(payload: bytes, fields: frozenset[int]) -> bytes:
+    """A serialized protobuf without those of its own fields: what nobody reads is not made, whatever stands in it.
+
+    Raises:
+        DecodeError: it is none.
+    """
+    return b"".join([payload[start:end] for number, start, _, end in _fields(payload) if number not in fields])
 
 
 def jid(text: str) -> Jid | None:
@@ -117,8 +145,15 @@ def message_id(text: str) -> str:
 # -- what a parsed message holds ---------------------------------------------------------------------------------------
 
 
-def cleanse(message: Message, cut: list[str], apart: type[Message] | None = None) -> None:
-    """The same, in place, for a protobuf that was left apart; visits the fields that are set."""
+def cleanse(
+    message: Message, cut: list[str], apart: type[Message] | None = None, room: list[int] | None = None
+) -> None:
+    """The same, in place, for a protobuf that was left apart; visits the fields that are set.
+
+    Args:
+        room: how many entries of lists there may be still, of ``ENTRIES``.
+    """
+    room = [ENTRIES] if room is None else room
     for field, value in message.ListFields():
         kind = type(value)
         if kind is int or kind is bool:
@@ -133,20 +168,26 @@ def cleanse(message: Message, cut: list[str], apart: type[Message] | None = None
             if not math.isfinite(value):
                 message.ClearField(field.name)
         elif field.is_repeated:
-            _cleanse_list(field, value, cut, apart)
+            _cleanse_list(field, value, cut, apart, room)
         elif kind is not apart:
-            cleanse(value, cut, apart)
+            cleanse(value, cut, apart, room)
 
 
-def _cleanse_list(field: FieldDescriptor, values: Any, cut: list[str], apart: type[Message] | None) -> None:
+def _cleanse_list(
+    field: FieldDescriptor, values: Any, cut: list[str], apart: type[Message] | None, room: list[int]
+) -> None:
     if field.full_name.startswith(_WRITTEN):
-        limit = LIST_LIMITS.get(field.full_name, LIST_LIMIT)
+        limit = min(LIST_LIMITS.get(field.full_name, LIST_LIMIT), room[0])
         if len(values) > limit:
             del values[limit:]
             cut.append(field.name)
+        room[0] -= len(values)
     if field.message_type is not None:
+        if field.message_type.full_name in _WITH_REQUIRED and not all(value.IsInitialized() for value in values):
+            del values[:]
+            cut.append(field.name)
         for value in values:
-            cleanse(value, cut, apart)
+            cleanse(value, cut, apart, room)
     elif field.type == FieldDescriptor.TYPE_STRING:
         clean = [_fitting(value, field, cut) for value in values]
         if clean != list(values):

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import anyio.to_thread
 
@@ -43,6 +43,7 @@ from whatsapp_mcp.whatsapp.whatsmeow_log import (
     channel_of_deletion,
     is_repetition,
     is_unparsed,
+    is_unread_history,
     may_be_of_keys,
     unavailable_in,
     unencrypted_in,
@@ -64,6 +65,9 @@ from whatsapp_mcp.worker.side_logins import Pausing, SideLogins
 from whatsapp_mcp.worker.store_thread import StoreThread
 from whatsapp_mcp.worker.upkeep import keep_gathered, keep_pruned, policy
 
+if TYPE_CHECKING:
+    from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import HistorySyncNotification
+
 logger = logging.getLogger("whatsapp_mcp.session")
 
 R = TypeVar("R")
@@ -79,6 +83,9 @@ ASKED_LIMIT: Final = 80.0
 """Seconds; whatsmeow gives up after 75."""
 RECONNECT_CHECK: Final = 0.7
 """Seconds; two checks without a socket after pairing mean that nobody reconnects. whatsmeow takes milliseconds."""
+ANNOUNCEMENT_CHECK: Final = 0.2
+ANNOUNCEMENT_CHECKS: Final = 300
+"""Seconds between two looks whether the store's thread has come to the announcement of a history; how many looks."""
 STORE_CLOSE_LIMIT: Final = 5.0
 SWITCH_INTERVAL: Final = 0.0005
 """Seconds for which a thread may keep Python to itself: an event that waits for its turn is lost in a crash."""
@@ -164,7 +171,8 @@ class WhatsAppConnection:
             record_stanzas=hello.record_stanzas,
         )
         limits = PauseLimits(hello.side_login_distance, hello.side_login_per_day)
-        return SideLogins(limits, process, self.store, partial(LoginProcess.start, begins))
+        start = partial(LoginProcess.start, begins)
+        return SideLogins(limits, process, self.store, start, reading=hello.phone_changes_distance)
 
     def start(self, library: Library | None = None) -> None:
         """Store what the last process left, then connect, or show codes where no device is linked.
@@ -294,6 +302,8 @@ class WhatsAppConnection:
             shown = logging.INFO  # nearly all are harmless
         elif is_unparsed(level, name, text):
             self._intake.unparsed(text)
+        elif is_unread_history(level, name, text):
+            self._in_loop(lambda: self._go_on_with(self._fetch_unread_history()))
         elif ban := ban_in(level, name, text):
             self._in_loop(self._take, _end_by(ban))
         elif may_be_of_keys(name, text):
@@ -372,12 +382,23 @@ class WhatsAppConnection:
     async def _fetch_histories(self) -> None:
         """What the process before this one was told of a history and had not got."""
         for announced in self._intake.announced:
-            try:
-                part = await anyio.to_thread.run_sync(self._account.history_part, announced, abandon_on_cancel=True)
-            except WhatsAppMcpError as error:
-                logger.warning("a part of the history is missing: %s", error.message)
-            else:
-                self._intake.event(EventCode.HISTORY_SYNC, part)
+            await self._fetch_history(announced)
+
+    async def _fetch_unread_history(self) -> None:
+        """Of what whatsmeow gives up as a whole, only what is broken is missing here."""
+        for _ in range(ANNOUNCEMENT_CHECKS):
+            if (announced := self._intake.unread_history()) is not None:
+                await self._fetch_history(announced)
+                return
+            await asyncio.sleep(ANNOUNCEMENT_CHECK)
+
+    async def _fetch_history(self, announced: HistorySyncNotification) -> None:
+        try:
+            part = await anyio.to_thread.run_sync(self._account.history_part, announced, abandon_on_cancel=True)
+        except WhatsAppMcpError as error:
+            logger.warning("a part of the history is missing: %s", error.message)
+        else:
+            self._intake.event(EventCode.HISTORY_SYNC, part)
 
     def _take_client_end(self, error: str | None) -> None:
         if self._disconnected:

@@ -95,12 +95,17 @@ class Intake:
         lost = self._losses.never_came(decrypted, histories)
         if lost:
             self.store.apply(lost)
+        self._losses.begin()
         self.store.start()
 
     @property
     def announced(self) -> Sequence[HistorySyncNotification]:
         """Parts of a history that the process before this one was told of and had not got; after ``recover``."""
         return self._losses.announced
+
+    def unread_history(self) -> HistorySyncNotification | None:
+        """See ``Losses``; any thread may call it."""
+        return self._losses.unread_history()
 
     def event(self, code: int, payload: bytes) -> None:
         """Hand over one event; returns at once (neonize's callback threads)."""

@@ -12,6 +12,7 @@ what is lost the store gets a placeholder, which gives way to the content if it 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
@@ -64,6 +65,10 @@ class Losses:
         self._heard: dict[str, None] = {}
         self.announced: list[HistorySyncNotification] = []
         """Parts of a history that the process before this one was told of and had not got."""
+        self._awaited: deque[HistorySyncNotification] = deque()
+        """Those that this process was told of, until they come."""
+        self._taken = 0
+        """How many of them it fetches itself."""
 
     def remember(self, code: int, payload: bytes) -> None:
         """An event of the process before this one."""
@@ -77,12 +82,31 @@ class Losses:
 
     def heard(self, event: MessageEvent) -> None:
         """A message came, whatever it was about."""
+        self._awaited.extend(filter(None, [event.announced_history]))
         message_id = event.content_id
         if message_id is None:
             return
         self._heard[message_id] = None
         if len(self._heard) > REMEMBERED:
             del self._heard[next(iter(self._heard))]
+
+    def begin(self) -> None:
+        """What the process before this one heard is stored: this one hears now."""
+        self._awaited.clear()
+
+    def history_came(self) -> None:
+        """A part of a history came; they come in the order in which they were announced."""
+        if self._taken:
+            self._taken -= 1
+        elif self._awaited:
+            self._awaited.popleft()
+
+    def unread_history(self) -> HistorySyncNotification | None:
+        """The part that whatsmeow could not read, to be fetched once more; None: its announcement is on its way."""
+        if not self._awaited:
+            return None
+        self._taken += 1
+        return self._awaited.popleft()
 
     def repeated(self, line: str) -> MessageReceived | None:
         """The placeholder to store for a line of whatsmeow's log; None when the message is not lost."""

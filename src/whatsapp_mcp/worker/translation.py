@@ -94,6 +94,7 @@ class Translation:
             case EventCode.MESSAGE:
                 return self._message(MessageEvent(payload))
             case EventCode.HISTORY_SYNC:
+                self._losses.history_came()
                 return changes_from_history(payload, *self._store.own)
             case EventCode.CHAT_PRESENCE:
                 seen = typing_state(payload)

@@ -292,11 +292,11 @@ async def test_a_request_that_does_not_come_to_its_end_is_given_up(
 
 
 async def test_a_slow_answer_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_TIME", 0.1)
-    monkeypatch.setattr(connections, "BODY_TIME", 0.1)
+    monkeypatch.setattr(connections, "HEAD_TIME", 2.0)
+    monkeypatch.setattr(connections, "BODY_TIME", 2.0)
     named = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "slow"}
     async with listening(fake_server()) as url, httpx2.AsyncClient(headers=HEADERS, timeout=DEADLINE) as plain:
-        response = await plain.post(url, json=modern(call(2, "slow", seconds=1)), headers=named)
+        response = await plain.post(url, json=modern(call(2, "slow", seconds=3)), headers=named)
     assert response.status_code == 200
     assert "SUCCESS" in response.text
 

@@ -244,7 +244,7 @@ async def test_who_does_not_read_keeps_nobody_waiting(bench: Bench, monkeypatch:
         await send(self, uri)
 
     monkeypatch.setattr(ServerSession, "send_resource_updated", sent)
-    monkeypatch.setattr(audience, "PATIENCE", 0.05)
+    monkeypatch.setattr(audience, "PATIENCE", 0.5)
     began = subscriptions.Subscriptions.subscribe
 
     async def noted(self: subscriptions.Subscriptions, ctx: Any, params: Any) -> types.EmptyResult:

@@ -106,7 +106,7 @@ async def test_the_owner_posts(linked: Linked) -> None:
     await linked.client.call("send", to=str(news.jid), message={"imageMessage": {**image, "fileLength": len(PICTURE)}})
     stored = linked.simulator.world.media.find(up["DirectPath"])
     assert stored is not None
-    assert (stored.encrypted, b"".join(stored.blob.pieces())) == (False, PICTURE)
+    assert b"".join(stored.blob.pieces()) == PICTURE
     assert news.posts[1].kind == "media"
 
 
@@ -181,6 +181,8 @@ async def test_calls_ring_and_are_rejected(linked: Linked) -> None:
     await linked.client.call("reject_call", who=str(linked.ana.account.lid), call_id=call.id)
     await call.wait_for("reject")
     assert call.rejected
+    with pytest.raises(KeyError):
+        linked.ana.find_call("another")
     missed = linked.ana.call(video=True)
     missed.end()
     ended = await linked.client.event("CallTerminate", start=start)

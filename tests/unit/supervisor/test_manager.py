@@ -475,6 +475,7 @@ async def test_a_connection_that_does_not_come_has_a_deadline(linked: TestAccoun
     linked.will("stuck")
     manager = linked.manager(connect_wait=0.2)
     async with manager.running():
+        await reach(manager, SessionState.CONNECTING)
         async with asyncio.timeout(WAIT):
             with pytest.raises(NotConnected, match="connecting"):
                 await manager.call(SEND)
@@ -739,7 +740,7 @@ async def test_logout_that_whatsapp_does_not_confirm(linked: TestAccount, behavi
 
 
 async def test_logout_while_the_session_is_down(linked: TestAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "BACK_OFF", (0.2,))
+    monkeypatch.setattr(ledger, "BACK_OFF", (60.0,))
     linked.will("crash")
     manager = linked.manager()
     async with manager.running():

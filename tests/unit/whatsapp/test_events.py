@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from google.protobuf.message import DecodeError
 
+from tests.anything import of_length
 from tests.unit.whatsapp.received import (
     ANA,
     ANA_LID,
@@ -394,3 +395,15 @@ def test_an_edited_post_of_a_newsletter() -> None:
         assert isinstance(post, MessageReceived)
         edit = MessageEdited(channel, post.id, channel, post.content, post.timestamp)
         assert edited == ([edit] if is_edit else []), "people edit otherwise"
+
+
+def test_what_is_too_large_to_be_a_message_has_its_place_and_is_not_read() -> None:
+    cards = of_length(13, b"\x12\x00" * (1 << 19))  # a contactsArrayMessage of half a million empty contacts
+    event = message_event(e2e.Message(), source(ANA, ANA)) + of_length(2, cards)
+    row = changes_from_event(EventCode.MESSAGE, event)[-1]
+    assert isinstance(row, MessageReceived)
+    assert (row.content, row.raw) == (Content.unreadable("it is too large"), b"")
+    smaller = message_event(e2e.Message(conversation="x" * 70_000), source(ANA, ANA))
+    row = changes_from_event(EventCode.MESSAGE, smaller)[-1]
+    assert isinstance(row, MessageReceived)
+    assert len(row.content.text) == 65_536

@@ -13,6 +13,7 @@ from whatsapp_mcp.whatsapp.whatsmeow_log import (
     channel_of_deletion,
     is_repetition,
     is_unparsed,
+    is_unread_history,
     may_be_of_keys,
     repetition_in,
     source_of_unparsed,
@@ -45,6 +46,17 @@ def test_a_ban() -> None:
 )
 def test_no_ban(level: str, logger: str, line: str) -> None:
     assert ban_in(level, logger, line) is None
+
+
+UNREAD = "Failed to download history sync: failed to unmarshal: proto: required field VideoEndCard.username not set"
+
+
+def test_a_part_of_a_history_that_go_does_not_read() -> None:
+    assert is_unread_history("ERROR", "Client", UNREAD)
+    assert not is_unread_history("WARN", "Client", UNREAD)
+    assert not is_unread_history("ERROR", "Client/Recv", UNREAD)
+    assert not is_unread_history("ERROR", "Client", f"Error decrypting message {UNREAD}")
+    assert not is_unread_history("ERROR", "Client", "Failed to download history sync: failed to download: status 404")
 
 
 def test_a_repetition() -> None:

@@ -16,7 +16,7 @@ from tests.anything import anything, nested, of_length
 import whatsapp_mcp
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.wire import boundary
-from whatsapp_mcp.wire.boundary import LIST_LIMITS, TEXT_LIMIT, TEXT_LIMITS, parse
+from whatsapp_mcp.wire.boundary import ENTRIES, LIST_LIMITS, TEXT_LIMIT, TEXT_LIMITS, parse
 from whatsapp_mcp.wire.protos import e2e, neonize_pb2
 
 
@@ -95,6 +95,32 @@ def test_what_lies_too_deep_costs_only_what_lies_too_deep(depth: int) -> None:
     read = parse(e2e.Message, nested(depth), cut)
     assert read.extendedTextMessage.text == f"level {depth - 1}"
     assert bool(cut) == (depth > 33)  # three messages for each level, of 100 that upb goes
+
+
+def test_lists_in_lists_are_cut_together() -> None:
+    message = e2e.Message()
+    for _ in range(100):
+        part = message.richResponseMessage.submessages.add()
+        for _ in range(500):
+            part.tableMetadata.rows.add()
+    cut: list[str] = []
+    read = parse(e2e.Message, message.SerializeToString(), cut).richResponseMessage.submessages
+    assert len(read) + sum(len(part.tableMetadata.rows) for part in read) == ENTRIES
+    assert set(cut) == {"rows"}
+
+
+def test_much_that_is_unknown_is_left_out() -> None:
+    unknown, cut = b"\xa2\xff\x03\x00" * 100_000, list[str]()
+    read = parse(e2e.Message, e2e.Message(conversation="hi").SerializeToString() + unknown, cut)
+    assert (read.SerializeToString(), cut) == (e2e.Message(conversation="hi").SerializeToString(), ["unknown"])
+
+
+def test_what_go_could_not_write_is_left_out() -> None:
+    text = e2e.ExtendedTextMessage(text="hi")
+    text.endCardTiles.add()
+    cut: list[str] = []
+    read = parse(e2e.Message, e2e.Message(extendedTextMessage=text).SerializePartialToString(), cut)
+    assert (read, cut) == (e2e.Message(extendedTextMessage=e2e.ExtendedTextMessage(text="hi")), ["endCardTiles"])
 
 
 def test_what_is_no_protobuf_is_an_error() -> None:

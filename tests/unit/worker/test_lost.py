@@ -55,6 +55,34 @@ def lost(message_id: str, chat: Jid, sender: Jid, *, from_me: bool = False) -> M
     return MessageReceived(message_id, chat, sender, WHEN, content, from_me)
 
 
+# ---- parts of a history ---------------------------------------------------------------------------------------------
+
+
+def announced(path: str) -> MessageEvent:
+    message = e2e.Message()
+    message.protocolMessage.type = e2e.ProtocolMessage.HISTORY_SYNC_NOTIFICATION
+    message.protocolMessage.historySyncNotification.directPath = path
+    return MessageEvent(message_event(message, source(ME, ME, from_me=True), message_id=f"H{path}"))
+
+
+def test_the_part_that_could_not_be_read_is_the_next_one_that_was_announced(losses: Losses) -> None:
+    def unread() -> str | None:
+        part = losses.unread_history()
+        return part.directPath if part is not None else None
+
+    losses.heard(announced("of the process before"))
+    losses.begin()
+    assert unread() is None
+    for path in "1234":
+        losses.heard(announced(path))
+    losses.history_came()
+    assert unread() == "2"
+    losses.history_came()  # it, or the third
+    losses.history_came()
+    assert unread() == "4"
+    assert unread() is None
+
+
 # ---- repetitions ----------------------------------------------------------------------------------------------------
 
 

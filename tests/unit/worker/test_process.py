@@ -439,8 +439,8 @@ async def test_nobody_is_answered_who_does_not_say_who_it_is(running: Running, l
 async def test_who_takes_too_long_to_say_who_it_is_or_never_ends_is_let_go(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clients_module, "ATTACH_LIMIT", 0.2)
     await running.connected()
+    monkeypatch.setattr(clients_module, "ATTACH_LIMIT", 0.2)
     served = running.client
     slow = await running.opened()
     slow.writer.write(b'{"client": ')
@@ -898,7 +898,7 @@ async def test_a_lost_message_leaves_a_placeholder(running: Running, monkeypatch
 
 
 async def test_the_line_may_come_before_the_message(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "LOSS_GRACE", 0.2)
+    monkeypatch.setattr(intake, "LOSS_GRACE", 2.0)
     await running.connected()
     running.go.log("WARN", "Client", repetition("A1"))
     running.go.event(EventCode.MESSAGE, event_of("A1", "here it is"))

@@ -59,7 +59,7 @@ class Attachment:
         return await asyncio.to_thread(self._open, stored)
 
     def _open(self, stored: StoredFile) -> bytes:
-        if not stored.encrypted:
+        if not self.reference.media_key:  # of a newsletter
             if stored.blob.sha256 != self.reference.sha256:
                 raise MediaError("the content is not the one that was announced")
             return b"".join(stored.blob.pieces())

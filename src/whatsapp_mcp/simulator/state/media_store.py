@@ -30,8 +30,6 @@ class StoredFile:
     direct_path: str
     kind: MediaKind
     blob: Blob
-    encrypted: bool = True
-    """Newsletters have plain files."""
     status: HTTPStatus = HTTPStatus.OK
     """What a download is answered: 200, or 404, 410 … for a file that is there no more."""
 
@@ -58,7 +56,7 @@ class MediaStore:
         prefix = f"/v/{_SHELVES.get(kind, _OTHER_SHELF)}/" if encrypted else _PLAIN_PREFIX
         expires = int(self._clock()) + _LIFE_SECONDS
         query = f"ccb=11-4&oh={secrets.token_urlsafe(24)}&oe={expires:X}&_nc_sid=5e03e0"
-        stored = StoredFile(f"{prefix}{name}{'.enc' if encrypted else ''}?{query}", kind, blob, encrypted)
+        stored = StoredFile(f"{prefix}{name}{'.enc' if encrypted else ''}?{query}", kind, blob)
         self._files[stored.path] = stored
         return stored
 

@@ -22,6 +22,8 @@ from whatsapp_mcp.wire.boundary import parse, readable
 
 _MAX_STRINGS: Final = 200
 _MAX_DEPTH: Final = 12
+_MAX_PARTS: Final = 2_000
+"""Fields and entries that are looked at for them."""
 _LENGTH_DELIMITED: Final = 2
 _APART: Final = frozenset({"contextInfo", "messageContextInfo"})
 """Read by ``context``, or by nobody."""
@@ -76,11 +78,12 @@ def is_opaque(text: str) -> bool:
 
 def strings_of(message: Message) -> str:
     """What a person may read in a message of any kind, in the order of its fields, each once."""
-    return lines(dict.fromkeys(islice(_strings(message, 0), _MAX_STRINGS)))
+    return lines(dict.fromkeys(islice(_strings(message, 0, iter(range(_MAX_PARTS))), _MAX_STRINGS)))
 
 
-def _strings(message: Message, depth: int) -> Iterator[str]:
-    if depth > _MAX_DEPTH:
+def _strings(message: Message, depth: int, room: Iterator[int]) -> Iterator[str]:
+    """``room``: one for each part that may still be looked at."""
+    if depth > _MAX_DEPTH or next(room, None) is None:
         return
     for field, value in message.ListFields():
         if field.name in _APART or field.type == FieldDescriptor.TYPE_BYTES:
@@ -89,10 +92,10 @@ def _strings(message: Message, depth: int) -> Iterator[str]:
         if field.message_type is not None:
             if field.message_type.name != "MessageKey" and not field.message_type.GetOptions().map_entry:
                 for inner in values:
-                    yield from _strings(inner, depth + 1)
+                    yield from _strings(inner, depth + 1, room)
         elif field.type == FieldDescriptor.TYPE_STRING and not _skipped(field.name):
             yield from (text for text in values if text.strip() and not is_opaque(text))
-    yield from _unknown(message, depth)
+    yield from _unknown(message, depth, room)
 
 
 def _skipped(name: str) -> bool:
@@ -103,18 +106,18 @@ def _skipped(name: str) -> bool:
 def unknown_contents(message: Message) -> Iterator[bytes]:
     """What lies in fields with a length (texts, bytes, messages) that the protobuf classes do not know."""
     fields = UnknownFieldSet(message)
-    for position in range(len(fields)):
+    for position in range(min(len(fields), _MAX_PARTS)):
         data = fields[position].data
         if isinstance(data, bytes):
             yield data
 
 
-def _unknown(message: Message, depth: int) -> Iterator[str]:
+def _unknown(message: Message, depth: int, room: Iterator[int]) -> Iterator[str]:
     """Texts in fields that the protobuf classes do not know."""
-    for data in unknown_contents(message):
+    for data, _ in zip(unknown_contents(message), room, strict=False):
         inner = _message(data)
         if inner is not None and (_looks_nested(data) or not _is_text(data)):
-            yield from _unknown(inner, depth + 1) if depth < _MAX_DEPTH else ()
+            yield from _unknown(inner, depth + 1, room) if depth < _MAX_DEPTH else ()
         elif _is_text(data):
             text = readable(data)
             if text.strip() and not is_opaque(text):
