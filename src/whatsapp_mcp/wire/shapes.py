@@ -59,7 +59,7 @@ _MORE_WORDS: Final = (
     *("username", "username_change", "verification", "view_once", "viewer_metadata", "views_count", "voice"),
     *("votes", "w:auth:key", "w:biz:catalog", "w:mex", "xwa2"),
     *("code-expired", "code-incorrect", "confirm_email", "confirmed", "do_verify", "email_address", "report_id"),
-    *("spam_flow", "spam_list", "verified", "verify_email"),
+    *("link_create", "link_join", "link_query", "spam_flow", "spam_list", "verified", "verify_email"),
     *("after", "can_appeal", "collections", "country_code", "creation_ts", "currency", "deleted_count", "from_me"),
     *("default_membership_approval_mode", "is_signed", "iso", "link_create", "links", "paging", "price"),
     *("product_catalog_add", "product_catalog_delete", "product_catalog_edit", "qr", "quantity", "retailer_id"),

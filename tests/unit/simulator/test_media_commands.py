@@ -68,6 +68,19 @@ async def test_calls_and_pictures(commands: Commands, tmp_path: Path) -> None:
     call = await commands.run("call", {"contact": "Ana"})
     with pytest.raises(TimeoutError):
         await commands.run("wait_call", {"contact": "Ana", "call_id": call["call_id"], "timeout": 0.01})
+    await commands.run("end_call", {"contact": "Ana", "call_id": call["call_id"]})
+    ana, bea = commands._simulator.contact("Ana"), commands._simulator.contact("Bea")
+    rung = bea.call(to=ana.account, video=True)
+    await ana.call_signals.wait_for()
+    (offered,) = await commands.run("calls", {"contact": "Ana"})
+    told = {"call_id": rung.id, "what": "offer", "by": bea.number, "reason": "", "video": True}
+    assert offered == told
+    await commands.run("take_call", {"contact": "Ana", "call_id": rung.id})
+    await rung.wait_for("accept")
+    refused = bea.call(to=ana.account)
+    await ana.call_signals.wait_for(start=1)
+    await commands.run("reject_call", {"contact": "Ana", "call_id": refused.id})
+    await refused.wait_for("reject")
     picture = tmp_path / "a.jpg"
     picture.write_bytes(b"\xff\xd8jpeg")
     for person, account in (

@@ -181,6 +181,8 @@ async def test_calls_ring_and_are_rejected(linked: Linked) -> None:
     await linked.client.call("reject_call", who=str(linked.ana.account.lid), call_id=call.id)
     await call.wait_for("reject")
     assert call.rejected
+    with pytest.raises(KeyError):
+        linked.ana.find_call("another")
     missed = linked.ana.call(video=True)
     missed.end()
     ended = await linked.client.event("CallTerminate", start=start)

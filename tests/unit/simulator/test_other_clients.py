@@ -363,6 +363,51 @@ async def test_a_link_to_call_by(to: Attr, simulator: Simulator) -> None:
     assert made is not None and (made.get("media"), len(made.get("token"))) == ("video", 22)
 
 
+async def test_a_call_of_a_client_is_taken(simulator: Simulator) -> None:
+    client, device = await login(simulator)
+    ana = await simulator.add_contact("Ana")
+    keys = [
+        Node("to", {"jid": jid}, [Node("enc", {"v": "2", "type": "msg"}, b"key")]) for jid in (ana.device.pn, "1@lid")
+    ]
+    about: dict[str, Attr] = {"call-id": "C1", "call-creator": device.pn}
+    ringing = [Node("audio", {"enc": "opus", "rate": "16000"}), Node("destination", {}, keys)]
+
+    async def say(signal: Node, stanza_id: str) -> Node:
+        client.send(Node("call", {"id": stanza_id, "to": ana.account.pn}, [signal]))
+        return await client.receive()
+
+    assert (await say(Node("offer", dict(about), ringing), "1")).get("type") == "offer"
+    offered = await ana.call_signals.wait_for(lambda signal: signal.what == "offer")
+    assert (offered.call_id, offered.by) == ("C1", device.account)
+    ana.find_call("C1").accept()
+    for what in ("preaccept", "accept"):
+        (signal,) = (await client.receive()).children()
+        assert (signal.tag, signal.jid("call-creator")) == (what, device.pn)
+    for tag in ("relaylatency", "transport", "mute_v2"):
+        assert (await say(Node(tag, dict(about)), tag)).get("type") == tag
+    assert (await say(Node("terminate", {**about, "reason": "hangup"}), "9")).get("error") == ""
+    ended = await ana.call_signals.wait_for(lambda signal: signal.what == "terminate")
+    assert ended.reason == "hangup"
+    answer = await say(Node("link_query", {"token": "x", "media": "video"}), "10")
+    assert (answer.get("type"), answer.get("error")) == ("link_query", "400")
+
+
+async def test_the_key_of_a_call_goes_to_the_device_that_it_is_for(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, device = await login(simulator)
+    rita, got = simulator.add_account("12025550150", "Rita").device, list[Node]()
+    monkeypatch.setattr(rita, "deliver", got.append)
+    keys = [
+        Node("to", {"jid": jid}, [Node("enc", {"v": "2", "type": "msg"}, content)])
+        for jid, content in ((rita.lid, b"hers"), (device.lid, b"not hers"))
+    ]
+    offer = Node("offer", {"call-id": "C2", "call-creator": device.pn}, [Node("destination", {}, keys)])
+    client.send(Node("call", {"id": "1", "to": rita.pn}, [offer]))
+    await client.receive()
+    assert [enc.data for enc in got[0].children()[0].children()] == [b"hers"]
+
+
 async def test_the_phone_vouches_for_the_list_of_its_devices(simulator: Simulator) -> None:
     client, device = await login(simulator, lid=True)
     other = simulator.add_account("12025550150", "Rita")

@@ -229,6 +229,15 @@ async def test_calls_between_people() -> None:
     signal = await bea.call_signals.wait_for(start=1)
     assert (signal.what, signal.reason) == ("terminate", "busy")
     assert not call.rejected
+    again = ana.call(to=bea.account, video=True)
+    signal = await bea.call_signals.wait_for(start=2)
+    assert (signal.what, signal.video, signal.creator) == ("offer", True, ana.device.lid)
+    assert not again.taken
+    bea.find_call(again.id).accept()
+    assert (await again.wait_for("accept")).by is bea.account
+    assert again.taken
+    bea.find_call(again.id).end("hangup")
+    assert (await again.wait_for("terminate")).reason == "hangup"
     ana.say("never mind", to=bea.account)
     assert (await bea.wait_for_message()).text == "never mind"
 

@@ -138,10 +138,29 @@ class MediaCommands:
         return {"call_id": self._speaker(contact).call(video=video).id}
 
     async def do_wait_call(self, contact: str, call_id: str, what: str = "reject", timeout: float = 30.0) -> Json:
-        """Wait until a contact's call is rejected (or what else is said)."""
+        """Wait until a contact's call is rejected (or what else is said: `accept`, `terminate` …)."""
         signals = self._speaker(contact).call_signals
         found = await signals.wait_for(lambda s: s.call_id == call_id and s.what == what, timeout=timeout)
         return {"call_id": found.call_id, "what": found.what, "reason": found.reason}
+
+    def do_calls(self, contact: str, start: int = 0) -> list[Json]:
+        """What a contact was told of calls, from position `start` on; `offer`: somebody rings."""
+        return [
+            {"call_id": one.call_id, "what": one.what, "by": one.by.number, "reason": one.reason, "video": one.video}
+            for one in list(self._speaker(contact).call_signals)[start:]
+        ]
+
+    def do_take_call(self, contact: str, call_id: str) -> None:
+        """A contact takes a call that rings."""
+        self._speaker(contact).find_call(call_id).accept()
+
+    def do_reject_call(self, contact: str, call_id: str) -> None:
+        """A contact rejects a call that rings."""
+        self._speaker(contact).find_call(call_id).reject()
+
+    def do_end_call(self, contact: str, call_id: str, reason: str = "timeout") -> None:
+        """A contact ends a call, or gives up ringing."""
+        self._speaker(contact).find_call(call_id).end(reason)
 
     def do_set_picture(self, person: str, path: Path | None = None) -> Json:
         """Change the profile picture of a contact, or ("me") of the account; without a file: remove it."""

@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Unpack
 
 from whatsapp_mcp.jid import BROADCAST, STATUS_BROADCAST, USER, Jid
@@ -86,6 +87,7 @@ class VirtualContact(RespondingDevice):
         self._owner = owner
         self._groups = groups
         self._tasks: set[asyncio.Task[None]] = set()
+        self._calls: dict[str, SimCall] = {}
         self.device.available = True
 
     @property
@@ -151,21 +153,32 @@ class VirtualContact(RespondingDevice):
     # --- calls ---
 
     def call(self, *, video: bool = False, to: SimAccount | None = None) -> SimCall:
-        """Ring. Nobody can answer here; the other side may reject."""
+        """Ring. The other side may take it or reject it."""
         callee, call_id = to or self._owner, new_call_id()
         key = e2e.Message(call=e2e.Call(callKey=secrets.token_bytes(32)))
         keys = []
         for target in callee.devices.values():
             enc = self.encryption.for_device(target, key)
             keys.append(Node(enc.tag, {**enc.attrs, "jid": target.lid}, enc.content))
+        rings = offer(call_id, self.device, video=video, keys=keys)
+        self._signal_call(callee, self.device.lid, rings)
+        return self._note_call(call_id, callee, self.device.lid)
 
-        def submit(signal: Node) -> None:
-            attrs: dict[str, Attr] = {"call-creator": self.device.lid, **signal.attrs}
-            content = [Node(signal.tag, attrs, signal.content)]
-            self._submit(Node("call", {"id": self.world.new_id(), "to": callee.lid}, content))
+    def find_call(self, call_id: str) -> SimCall:
+        """A call of either side, to be taken, rejected or ended.
 
-        submit(offer(call_id, self.device, video=video, keys=keys))
-        return SimCall(call_id, self.call_signals, submit)
+        Raises:
+            KeyError: there is none.
+        """
+        return self._calls[call_id]
+
+    def _note_call(self, call_id: str, other: SimAccount, creator: Jid) -> SimCall:
+        submit = partial(self._signal_call, other, creator)
+        return self._calls.setdefault(call_id, SimCall(call_id, self.call_signals, submit))
+
+    def _signal_call(self, other: SimAccount, creator: Jid, signal: Node) -> None:
+        content = [Node(signal.tag, {"call-creator": creator, **signal.attrs}, signal.content)]
+        self._submit(Node("call", {"id": self.world.new_id(), "to": other.lid}, content))
 
     # --- groups ---
 
@@ -296,6 +309,8 @@ class VirtualContact(RespondingDevice):
         if account is None:
             return
         if node.tag == "call" and (signal := parse_signal(self.world, node)):
+            if signal.what == "offer":
+                self._note_call(signal.call_id, signal.by, signal.creator or signal.by.lid)
             self.call_signals.add(signal)
         elif node.tag == "chatstate" and node.children():
             state = node.children()[0]

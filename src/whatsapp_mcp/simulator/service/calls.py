@@ -1,12 +1,16 @@
-"""Calls, as far as they go without talking: somebody rings, is rejected or gives up (whatsmeow call.go)."""
+"""Calls, as far as they go without talking: somebody rings, the other side takes it or rejects it, one of them ends it.
+
+Sources: whatsmeow call.go; whatsapp-rust wacore/src/stanza/call.rs for the order of what is said.
+"""
 
 from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.router import Reply, Router
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.groups import new_invite_code
@@ -34,11 +38,15 @@ class Calls:
             about: dict[str, Attr] = {"class": "call", "id": node.get("id"), "type": "link_create"}
             reply(Node("ack", {**about, "from": node.attrs.get("to", "")}, [link]))
             return
-        if to is None or not node.get("id") or len(content) != 1 or not content[0].get("call-id"):
+        if to is None or not node.get("id") or not content:
             log.warning("%r sent a call without address, id or content: %s", sender, node.xml())
             return
-        signal = content[0]
-        reply(Node("ack", {"class": "call", "id": node.get("id"), "from": to, "type": signal.tag}))
+        signal, attrs = content[0], dict[str, Attr]({"class": "call", "id": node.get("id"), "from": to})
+        if not signal.get("call-id"):
+            log.warning("%r sent something about no call: %s", sender, node.xml())
+            reply(Node("ack", {**attrs, "type": signal.tag, "error": "400"}))
+            return
+        reply(Node("ack", {**attrs, "type": signal.tag}))
         other = self._world.account(to)
         if other is None or sender.account in other.blocked:
             return
@@ -61,9 +69,19 @@ class Calls:
         }
         content = signal.content
         if isinstance(content, list):
-            # The key of the call is encrypted for each device.
-            content = [child for child in content if child.tag != "enc" or child.jid("jid") in (None, target.lid)]
+            content = list(_for_device(content, target))
         target.deliver(Node("call", attrs, [Node(signal.tag, signal.attrs, content)]))
+
+
+def _for_device(content: list[Node], target: SimDevice) -> Iterator[Node]:
+    """The key of the call is encrypted for each device: beside the rest, or in a ``<destination>``."""
+    for child in content:
+        if child.tag == "destination":
+            for to in child.children("to"):
+                if to.jid("jid") in (target.lid, target.pn):
+                    yield from to.children()
+        elif child.tag != "enc" or child.jid("jid") in (None, target.lid, target.pn):
+            yield child
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +92,14 @@ class CallSignal:
     what: str
     by: SimAccount
     reason: str = ""
+    video: bool = False
+    """Of an offer: with a picture."""
+    creator: Jid | None = None
+    """The device that rang."""
 
 
 class SimCall:
-    """A call that a simulated person makes."""
+    """A call that a simulated person makes or has taken."""
 
     def __init__(self, call_id: str, signals: Record[CallSignal], submit: Callable[[Node], None]) -> None:
         self.id = call_id
@@ -96,8 +118,23 @@ class SimCall:
     def rejected(self) -> bool:
         return any(signal.call_id == self.id and signal.what == "reject" for signal in self._signals)
 
+    @property
+    def taken(self) -> bool:
+        """Whether the other side has taken it."""
+        return any(signal.call_id == self.id and signal.what == "accept" for signal in self._signals)
+
+    def accept(self) -> None:
+        """Take it. Nobody can be heard: there is nothing that carries voices."""
+        media = [Node("audio", {"enc": "opus", "rate": "16000"}), Node("net", {"medium": "3"})]
+        for tag in ("preaccept", "accept"):
+            self._submit(Node(tag, {"call-id": self.id}, [*media, Node("encopt", {"keygen": "2"})]))
+
+    def reject(self) -> None:
+        """Do not take it."""
+        self._submit(Node("reject", {"call-id": self.id, "count": "0"}))
+
     def end(self, reason: str = "timeout") -> None:
-        """Give up."""
+        """Give up, or hang up."""
         self._submit(Node("terminate", {"call-id": self.id, "reason": reason}))
 
 
@@ -120,4 +157,11 @@ def parse_signal(world: World, node: Node) -> CallSignal | None:
     if account is None or not node.children():
         return None
     signal = node.children()[0]
-    return CallSignal(signal.get("call-id"), signal.tag, account, signal.get("reason"))
+    return CallSignal(
+        signal.get("call-id"),
+        signal.tag,
+        account,
+        signal.get("reason"),
+        video=signal.child("video") is not None,
+        creator=signal.jid("call-creator"),
+    )
