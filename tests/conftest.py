@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import s3
 from tests.postgres import new_schema, postgres_server
@@ -15,6 +16,10 @@ from whatsapp_mcp.whereabouts import PostgresSchema
 
 # pytest-xdist says how wide its terminal is; with that, a command whose output nobody sees would break its lines.
 os.environ.pop("COLUMNS", None)
+
+# How long an example takes says nothing where others use the machine too.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 
 def _ignored(*_: object) -> None:

@@ -219,6 +219,13 @@ class Settings(BaseModel):
         ge=0,
         description="Most such pauses in 24 hours, of all servers of the account together; 0 means no limit.",
     )
+    phone_changes_distance: float = Field(
+        default=1800.0,
+        ge=0,
+        le=86400,
+        description="Seconds from one such pause to one that only reads what the phone has starred, deleted, labelled "
+        "or marked as read; 0 means that this is not read.",
+    )
     retention_days: int | None = Field(
         default=None,
         ge=1,

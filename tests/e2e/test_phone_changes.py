@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import anyio
 
-from tests.e2e.harness import Host, Json, chats_with
+from tests.e2e.harness import Host, Json, body_of, chats_with, paired
 from tests.e2e.shared import SharedAccount
+from whatsapp_mcp.client.rows import complete
 from whatsapp_mcp.simulator import VirtualContact
 from whatsapp_mcp.simulator.people.chat_settings import ChatSettings
 
@@ -80,3 +83,48 @@ async def test_a_chat_is_as_the_phone_has_it(shared: SharedAccount) -> None:
         await comes_to(host, ana)
         phone.pin(ana.account.lid)
         await comes_to(host, ana, pinned=True)
+
+
+async def test_what_neonize_says_nothing_of_is_read_soon(tmp_path: Path) -> None:
+    """Stars, messages deleted for the owner alone, read marks, deleted chats and labels."""
+    async with paired(tmp_path, WHATSAPP_MCP_PHONE_CHANGES_DISTANCE="1") as (simulator, host):
+        ana, phone = await simulator.add_contact("Ana"), ChatSettings(simulator.phone)
+        boris = await simulator.add_contact("Boris")
+        boris.say("soon gone")
+        kept, starred, deleted = (ana.say(text) for text in ("kept", "starred", "deleted"))
+        await shows(host, ana, {"kept": None, "starred": None, "deleted": None})
+        phone.pin(ana.account.lid)
+        await comes_to(host, ana, pinned=True)  # from now on, what is changed was not there at linking
+        phone.star(ana.account.lid, starred.id)
+        phone.delete_for_me(ana.account.lid, deleted.id)
+        await shows(host, ana, {"kept": None, "starred": True})
+        phone.delete_chat(boris.account.lid)
+        phone.edit_label("7", "Customers", color=3)
+        phone.label_chat("7", ana.account.lid)
+        phone.star(ana.account.lid, starred.id, starred=False)
+        phone.star(ana.account.lid, kept.id)
+        phone.pin(ana.account.lid, pinned=False)
+        await shows(host, ana, {"kept": True, "starred": None})
+        with anyio.fail_after(60):
+            while (await host.call("listLabels"))["data"] == [] or await chats_with(host, boris):
+                await anyio.sleep(0.1)
+        (label,) = (await host.call("listLabels"))["data"]
+        assert label["name"] == "Customers"
+        phone.mark_read(ana.account.lid, read=False)
+        with anyio.fail_after(60):
+            while not (await chats_with(host, ana))[0].get("marked_unread"):
+                await anyio.sleep(0.1)
+        ana.say("after all that")
+        await shows(host, ana, {"kept": True, "starred": None, "after all that": None})
+
+
+async def shows(host: Host, contact: VirtualContact, wanted: dict[str, bool | None]) -> None:
+    """Wait until a chat has these messages, each starred or not."""
+    shown: dict[str, bool | None] = {}
+    with anyio.move_on_after(60):
+        while shown != wanted:
+            await anyio.sleep(0.1)
+            result = await host.raw("getChatMessages", {"chat_jid": contact.number, "limit": 100})
+            rows = [] if result.is_error else complete(body_of(result)["results"])["data"]
+            shown = {row["content"]: row.get("starred") for row in rows}
+    assert shown == wanted

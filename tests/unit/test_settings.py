@@ -48,6 +48,7 @@ VALUES = {
     "allow_loopback_urls": ("1", True),
     "side_login_distance": ("0.5", 0.5),
     "side_login_per_day": ("7", 7),
+    "phone_changes_distance": ("60", 60.0),
     "retention_days": ("90", 90),
 }
 

@@ -158,7 +158,10 @@ class ChatMarksRead:
     """Changes that a side login read, or made: they are newer than what neonize's database has of these collections
     until that is of the same version."""
 
+    since: dict[str, int]
+    """After which version everything in a collection was read."""
     versions: dict[str, int]
+    """Up to which."""
     changes: tuple[ChatChanged, ...]
 
 

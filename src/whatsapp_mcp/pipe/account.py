@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.app_state import ChatMarksSeen
 from whatsapp_mcp.models.views import Device, NumberCheck, Person
 from whatsapp_mcp.pipe.command import Command
 
@@ -29,14 +28,6 @@ class ChangePushName(Command[None]):
 
 class SyncContacts(Command[None]):
     """Copy the names that the linked device knows into the store."""
-
-
-class KeepChatMarks(Command[None]):
-    """What neonize's database has of pins, archive and mutes goes into the store, where it is news."""
-
-    unconnected = True
-
-    seen: ChatMarksSeen
 
 
 class KeepLook(Command[None]):

@@ -70,6 +70,8 @@ class Hello(Wire):
     """Seconds from the end of one pause for a side login to the begin of the next."""
     side_login_per_day: int
     """Most such pauses in 24 hours; 0: no limit."""
+    phone_changes_distance: float = 0.0
+    """Seconds from a pause to one that only reads what the phone changed; 0: there is none."""
     log_level: str
     typing: bool = False
     """Tell who is typing."""

@@ -15,7 +15,7 @@ from pydantic_core import from_json
 
 from whatsapp_mcp.endpoint import Endpoint
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.app_state import AppStateChange
+from whatsapp_mcp.models.app_state import AppStateChange, ChatMarksSeen
 from whatsapp_mcp.models.side_login import Answer, BusinessProfile, JoinRequestResult
 from whatsapp_mcp.pipe.command import Command, Wire
 
@@ -54,6 +54,23 @@ class ChangeAppState(Command[Answer[None]]):
     unconnected = True
 
     changes: tuple[NamedChange, ...]
+
+
+class KeepChatMarks(Command[None]):
+    """What neonize's database has of pins, archive and mutes goes into the store, where it is news. What else the phone
+    has changed is read by a side login."""
+
+    unconnected = True
+
+    seen: ChatMarksSeen
+
+
+class ReadAppState(Command[Answer[None]]):
+    """Learn what other devices changed in some collections, each after this version."""
+
+    unconnected = True
+
+    since: dict[str, int]
 
 
 class GetBusinessProfile(Command[Answer[BusinessProfile]]):
@@ -125,8 +142,10 @@ class Learned(Wire):
 
     type: Literal["learned"] = "learned"
     changes: tuple[NamedChange, ...]
+    since: dict[str, int]
+    """After which version all of a collection is in ``changes``."""
     versions: dict[str, int]
-    """Up to which the collections were read."""
+    """Up to which."""
 
 
 class LoginDone(Wire):

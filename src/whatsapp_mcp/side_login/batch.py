@@ -16,7 +16,7 @@ from whatsapp_mcp.side_login.collections import Collections
 from whatsapp_mcp.side_login.login import ANSWER_SECONDS, ConnectionLost, PassiveLogin
 from whatsapp_mcp.side_login.payload import login_payload
 from whatsapp_mcp.side_login.queries import SideLoginQuery
-from whatsapp_mcp.side_login.request import Request
+from whatsapp_mcp.side_login.request import ReadSince, Request
 from whatsapp_mcp.side_login.service import Service
 from whatsapp_mcp.wire.shape_record import ShapeRecord
 
@@ -79,9 +79,9 @@ class Batch:
         return changes_of(self._collections.learned) if self._collections is not None else []
 
     @property
-    def versions(self) -> dict[str, int]:
-        """Of the collections that ``changes`` are from."""
-        return self._collections.versions if self._collections is not None else {}
+    def read(self) -> tuple[dict[str, int], dict[str, int]]:
+        """After which version and up to which ``changes`` has all of a collection."""
+        return (self._collections.since, self._collections.read) if self._collections is not None else ({}, {})
 
     async def _work(self) -> None:
         device = await asyncio.to_thread(self._database.device)
@@ -122,6 +122,20 @@ class Batch:
         for request in self.requests:
             if isinstance(request.work, SideLoginQuery) and not request.done:
                 await self._ask(login, request, request.work)
+            elif isinstance(request.work, ReadSince) and not request.done:
+                await self._read(login, collections, request, request.work)
+
+    @staticmethod
+    async def _read(login: PassiveLogin, collections: Collections, request: Request, reading: ReadSince) -> None:
+        try:
+            for name, since in reading.since.items():
+                await collections.read_from(login, name, since)
+        except (SideReplaced, LoginRefused):
+            raise
+        except WhatsAppMcpError as error:
+            request.fail(error)
+        else:
+            request.finish()
 
     async def _push(self, login: PassiveLogin, collections: Collections, patch: PendingPatch) -> None:
         try:

@@ -17,7 +17,7 @@ from whatsapp_mcp.errors import AppStateKeyMissing, AppStateKeysMissing, AppStat
 from whatsapp_mcp.session_db.device import LinkedDevice, SessionDatabase, StoredKeys
 from whatsapp_mcp.side_login.blobs import download
 from whatsapp_mcp.side_login.login import PassiveLogin
-from whatsapp_mcp.wire.app_state import AppStateError, CollectionState, Mutation, SyncKey, UnknownKeyError
+from whatsapp_mcp.wire.app_state import AppStateError, CollectionState, Mutation, SyncKey, UnknownKeyError, read_patch
 from whatsapp_mcp.wire.node import Attr, Node
 from whatsapp_mcp.wire.protos import server_sync
 
@@ -36,14 +36,48 @@ class Collections:
         self._device = device
         self._keys: StoredKeys | None = None
         self._states: dict[str, CollectionState] = {}
+        self.since: dict[str, int] = {}
+        """From which version on ``learned`` has all of a collection."""
+        self.read: dict[str, int] = {}
+        """Up to which it has."""
         self.learned: list[Mutation] = []
         """What was read from the server, ours or another device's, in the order in which it was made per collection."""
         self._seen: set[bytes] = set()
 
-    @property
-    def versions(self) -> dict[str, int]:
-        """Up to which each collection was read; of those that were."""
-        return {name: state.version for name, state in self._states.items()}
+    async def read_from(self, login: PassiveLogin, name: str, since: int) -> None:
+        """Learn what was changed in a collection after a version that is older than what neonize's database has.
+
+        Raises: as ``fetch``.
+        """
+        try:
+            await self._read_all(login, name, since)
+        except UnknownKeyError as error:
+            raise _key_missing(name, error) from error
+        except AppStateError as error:
+            raise AppStateUnreadable(f"the collection {name} cannot be verified", whatsapp_said=error) from error
+
+    async def _read_all(self, login: PassiveLogin, name: str, since: int) -> None:
+        keys = (await self._stored_keys()).by_id
+        version, goes_on = since, True
+        while goes_on:
+            before = version
+            answer = await self._fetch_page(login, CollectionState(name, version))
+            if (reference := answer.child("snapshot")) is not None:  # patches that are old are not kept by themselves
+                whole = CollectionState(name)
+                await self._take_snapshot(login, whole, reference, keys)
+                version = max(version, whole.version)
+            patches = answer.child("patches")
+            for node in patches.children("patch") if patches is not None else ():
+                patch = await self._whole_patch(login, node)
+                if patch.version.version > version:
+                    self._learn(read_patch(name, patch, keys))
+                    version = patch.version.version
+            goes_on = answer.get("has_more_patches") == "true" and version > before
+        self._note_read(name, since, version)
+
+    def _note_read(self, name: str, since: int, version: int) -> None:
+        self.since[name] = min(since, self.since.get(name, since))
+        self.read[name] = max(version, self.read.get(name, 0))
 
     def has_seen(self, value_mac: bytes) -> bool:
         """Whether a value with this MAC was among what the server gave out: then our upload of it was accepted."""
@@ -74,8 +108,11 @@ class Collections:
         """
         if name not in self._states:
             self._states[name] = await asyncio.to_thread(self._stored_state, name)
+        before = self._states[name].version
         try:
-            return await self._fetch_all(login, self._states[name])
+            state = await self._fetch_all(login, self._states[name])
+            self._note_read(name, before, state.version)
+            return state
         except UnknownKeyError as error:
             raise _key_missing(name, error) from error
         except AppStateError as error:
@@ -87,6 +124,7 @@ class Collections:
         except AppStateError as error:
             raise AppStateUnreadable(f"the collection {name} cannot be verified", whatsapp_said=error) from error
         self._states[name] = state
+        self._note_read(name, 0, state.version)
         return state
 
     def start_over(self, name: str) -> None:
@@ -166,15 +204,19 @@ class Collections:
     async def _take_patch(
         self, login: PassiveLogin, state: CollectionState, node: Node, keys: dict[bytes, SyncKey]
     ) -> None:
+        patch = await self._whole_patch(login, node)
+        if patch.version.version > state.version:
+            self._learn(state.apply_patch(patch, keys))
+
+    @staticmethod
+    async def _whole_patch(login: PassiveLogin, node: Node) -> server_sync.SyncdPatch:
         patch = _parsed(server_sync.SyncdPatch(), node.data, "a patch")
-        if patch.version.version <= state.version:
-            return
         if patch.HasField("externalMutations"):
             content = await download(login, patch.externalMutations)
             external = _parsed(server_sync.SyncdMutations(), content, "a patch's mutations")
             del patch.mutations[:]
             patch.mutations.extend(external.mutations)
-        self._learn(state.apply_patch(patch, keys))
+        return patch
 
     def _learn(self, mutations: list[Mutation]) -> None:
         self.learned += mutations

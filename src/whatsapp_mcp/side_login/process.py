@@ -36,7 +36,7 @@ from whatsapp_mcp.side_login.queries import (
     JoinRequestsAnswer,
     SideLoginQuery,
 )
-from whatsapp_mcp.side_login.request import Request
+from whatsapp_mcp.side_login.request import ReadSince, Request
 from whatsapp_mcp.side_login.service import Service
 from whatsapp_mcp.whereabouts import whereabouts_of
 from whatsapp_mcp.wire.shape_record import ShapeRecord
@@ -85,8 +85,9 @@ class SideLogin:
         await batch.run()
         changes = batch.changes
         logger.info("a side login for %d requests; %d changes were read", len(batch.requests), len(changes))
-        if changes:
-            self._write(codec.encode(p.Learned(changes=tuple(changes), versions=batch.versions)))
+        since, versions = batch.read
+        if versions:
+            self._write(codec.encode(p.Learned(changes=tuple(changes), since=since, versions=versions)))
         for call_id, request in self._requests.items():
             if request in batch.requests:
                 self._answer(call_id, request)
@@ -128,7 +129,7 @@ class SideLogin:
                 raise command
             request = Request(_work_of(command))
             device = self._database.device()
-            if isinstance(request.work, tuple) and self._database.keys(device).newest is None:
+            if isinstance(request.work, tuple | ReadSince) and self._database.keys(device).newest is None:
                 raise AppStateKeysMissing("the phone has not sent the app-state keys yet")
         except WhatsAppMcpError as error:
             answer = codec.encode_error(call_id, error)
@@ -151,12 +152,14 @@ class SideLogin:
             request.fail(WhatsAppMcpError("nobody waits for it any more"))
 
 
-def _work_of(command: Command[Any]) -> tuple[AppStateChange, ...] | SideLoginQuery[Any]:
+def _work_of(command: Command[Any]) -> tuple[AppStateChange, ...] | ReadSince | SideLoginQuery[Any]:
     match command:
         case p.ChangeAppState(changes=changes):
             if not changes or not all(mutations(change, 0) for change in changes):
                 raise InvalidArgument("nothing to change")
             return changes
+        case p.ReadAppState(since=since):
+            return ReadSince(since)
         case p.GetBusinessProfile():
             return BusinessProfileQuery(command.jid)
         case p.AnswerJoinRequests():

@@ -10,11 +10,18 @@ from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.side_login.queries import SideLoginQuery
 
 
+@dataclass(frozen=True, slots=True)
+class ReadSince:
+    """What was changed in some collections, each after this version."""
+
+    since: dict[str, int]
+
+
 @dataclass(slots=True, eq=False)
 class Request:
     """One caller's request and what became of it."""
 
-    work: tuple[AppStateChange, ...] | SideLoginQuery[Any]
+    work: tuple[AppStateChange, ...] | ReadSince | SideLoginQuery[Any]
     open_patches: int = 0
     """Number of patches that its changes are part of and that are not through yet."""
     asked: bool = False

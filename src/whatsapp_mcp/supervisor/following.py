@@ -72,7 +72,8 @@ async def _asked(where: Whereabouts, question: Callable[[Whereabouts], R]) -> R:
 
 
 async def _tell(link: Link, told: ChatMarksSeen | None, seen: ChatMarksSeen) -> None:
-    from whatsapp_mcp.pipe.account import KeepChatMarks, SyncContacts  # what a server that starts does without
+    from whatsapp_mcp.pipe.account import SyncContacts  # what a server that starts does without
+    from whatsapp_mcp.pipe.side_login import KeepChatMarks
 
     if told is None or told.device != seen.device:
         await link.call(KeepChatMarks(seen=seen), ANSWER)

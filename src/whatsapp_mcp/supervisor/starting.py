@@ -76,6 +76,7 @@ async def start_session(
         require_endpoint=settings.require_endpoint,
         side_login_distance=settings.side_login_distance,
         side_login_per_day=settings.side_login_per_day,
+        phone_changes_distance=settings.phone_changes_distance,
         log_level=settings.log_level,
         typing=settings.typing_events,
         webhooks=_webhooks(settings),

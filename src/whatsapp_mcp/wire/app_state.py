@@ -191,6 +191,19 @@ class CollectionState:
         return new_hash, macs
 
 
+def read_patch(name: str, patch: server_sync.SyncdPatch, keys: Mapping[bytes, SyncKey]) -> list[Mutation]:
+    """Check and decrypt a patch of a collection that is not known as it was before: that one of the account's devices
+    made it for this place is certain, and nothing may be built on it. External mutations must be in place.
+
+    Raises:
+        UnknownKeyError, MacError: see ``CollectionState.apply_patch``.
+    """
+    version = patch.version.version
+    if not hmac.compare_digest(_patch_mac(_key(keys, patch.keyID.ID), patch, version, name), patch.patchMAC):
+        raise MacError(f"{name}: the patch MAC of patch {version} is wrong")
+    return [_decrypt(raw.operation, raw.record, keys) for raw in patch.mutations]
+
+
 def lt_hash(current: bytes, value_mac: bytes, sign: Literal[1, -1]) -> bytes:
     """Add a value to a hash, or take it out: 64 little-endian 16-bit numbers, each modulo 65,536.
 

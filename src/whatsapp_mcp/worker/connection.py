@@ -171,7 +171,8 @@ class WhatsAppConnection:
             record_stanzas=hello.record_stanzas,
         )
         limits = PauseLimits(hello.side_login_distance, hello.side_login_per_day)
-        return SideLogins(limits, process, self.store, partial(LoginProcess.start, begins))
+        start = partial(LoginProcess.start, begins)
+        return SideLogins(limits, process, self.store, start, reading=hello.phone_changes_distance)
 
     def start(self, library: Library | None = None) -> None:
         """Store what the last process left, then connect, or show codes where no device is linked.

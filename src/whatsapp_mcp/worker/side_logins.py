@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import NotConnected, RateLimited, SessionError, SessionTimeout, WhatsAppMcpError
-from whatsapp_mcp.models.app_state import ChatChanged, ChatMarksRead
+from whatsapp_mcp.models.app_state import ChatChanged, ChatMarksRead, ChatMarksSeen
 from whatsapp_mcp.models.changes import Change
 from whatsapp_mcp.models.side_login import Answer
 from whatsapp_mcp.pipe import codec
@@ -37,6 +37,8 @@ T = TypeVar("T")
 PAUSE_DETAIL: Final = "paused for a request of its own"
 READY_SECONDS: Final = 30.0
 """Until the process of a login has loaded everything and looked at the requests."""
+GATHERING: Final = 10.0
+"""Seconds at least from a change of the phone to the login that reads it; what comes meanwhile is read with it."""
 LOGIN_SECONDS: Final = 25.0
 """For everything that one login does. It ends by itself after 20 (`LoginBegins.total_seconds`)."""
 
@@ -76,6 +78,7 @@ class SideLogins:
 
     Args:
         start: prepares a login.
+        reading: seconds from one pause to one that does nothing but read what the phone changed; 0: there is none.
         now: milliseconds since 1970.
     """
 
@@ -86,9 +89,12 @@ class SideLogins:
         store: StoreAccess,
         start: Callable[[], Awaitable[Login]],
         *,
+        reading: float = 0.0,
         now: Callable[[], int] = now_ms,
     ) -> None:
         self._limits = limits
+        self._reading = PauseLimits(reading, limits.per_day)
+        self._reader: asyncio.Task[None] | None = None
         self._pausing = pausing
         self._store = store
         self._start = start
@@ -130,12 +136,36 @@ class SideLogins:
                 if self._login is not None:
                     self._login.withdraw(number)
 
+    async def seen(self, marks: ChatMarksSeen) -> None:
+        """Store what neonize's database has of the app state; what is not in it is read soon."""
+        await asyncio.to_thread(self._store.apply_now, marks)
+        if self._reading.distance and not self._over and (self._reader is None or self._reader.done()):
+            self._reader = asyncio.create_task(self._read(), name="reading the app state")
+
+    async def _read(self) -> None:
+        """One login that reads all that there is by then, when it is time for one."""
+        while not self._over and await self._unread():
+            due = self._reading.seconds_to_wait(await self._pauses(), self._now())
+            await asyncio.sleep(max(due, min(GATHERING, self._reading.distance)))
+            if not (since := await self._unread()):
+                return
+            try:
+                await self.ask(p.ReadAppState(since=since))
+            except (WhatsAppMcpError, codec.Moving) as error:
+                logger.info("what the phone changed could not be read: %s", error)
+                await asyncio.sleep(self._reading.distance)
+
+    async def _unread(self) -> dict[str, int]:
+        return await asyncio.to_thread(self._store.run_now, StoreWriter.unread_app_state)
+
     async def close(self) -> None:
         """This process ends: nothing more is begun, and what was is not waited for."""
         self._over = True
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        tasks = {task for task in (self._task, self._reader) if task is not None}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         self._settle(0.0)
 
     # -- one after the other ------------------------------------------------------------------------------------------
@@ -221,7 +251,7 @@ class SideLogins:
                         self._waiting[line.id].accepted = True
                     case p.Learned():
                         marks = tuple(change for change in line.changes if isinstance(change, ChatChanged))
-                        self._learned += [*line.changes, ChatMarksRead(line.versions, marks)]
+                        self._learned += [*line.changes, ChatMarksRead(line.since, line.versions, marks)]
                     case p.LoginDone():
                         self._done = True
                     case dict():

@@ -356,7 +356,7 @@ def test_a_value_that_does_not_match_is_shown_shortened() -> None:
     assert max(map(len, said)) < 400
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_nothing_makes_the_check_itself_fail(data: st.DataObject) -> None:
     operation = data.draw(st.sampled_from(CATALOG.operations))

@@ -71,7 +71,7 @@ def test_hostile_facts_stay_in_the_folder(changes: dict[str, object], tmp_path: 
     assert path.read_bytes() == b"x"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=40), st.one_of(st.none(), st.text(max_size=300)))
 def test_every_place_is_inside(tmp_path: Path, user: str, message_id: str, mimetype: str, name: str | None) -> None:
     path = target(tmp_path, chat=Jid(user, "g.us"), message_id=message_id, mimetype=mimetype, name=name)
@@ -111,7 +111,7 @@ WINDOWS_NAMES = [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(*([st.one_of(st.sampled_from(WINDOWS_NAMES), st.text(max_size=40))] * 3))
 def test_windows_reads_every_place_as_it_is_written(chat: str, message_id: str, name: str) -> None:
     """A folder may be synced there."""
@@ -215,7 +215,7 @@ def test_nothing_outside_the_media_folder_is_removed(tmp_path: Path) -> None:
     assert victim.read_bytes() == (chat_outside / path.name).read_bytes() == b"precious"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=40), st.one_of(st.none(), st.text(max_size=300)))
 def test_what_was_saved_is_removed(tmp_path: Path, user: str, message_id: str, mimetype: str, name: str | None) -> None:
     path = target(tmp_path, chat=Jid(user, "g.us"), message_id=message_id, mimetype=mimetype, name=name)

@@ -111,7 +111,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(ROWS)
 def test_it_is_never_longer_and_addresses_can_be_read_back(rows: list[Json]) -> None:
     wanted = [trimmed(row) for row in rows]

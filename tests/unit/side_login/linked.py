@@ -18,7 +18,7 @@ from whatsapp_mcp.side_login.batch import Batch
 from whatsapp_mcp.side_login.login import PassiveLogin
 from whatsapp_mcp.side_login.payload import announced_version, login_payload
 from whatsapp_mcp.side_login.queries import SideLoginQuery
-from whatsapp_mcp.side_login.request import Request
+from whatsapp_mcp.side_login.request import ReadSince, Request
 from whatsapp_mcp.side_login.service import Service
 from whatsapp_mcp.simulator import Simulator
 from whatsapp_mcp.simulator.people.sync_keys import SimSyncKey
@@ -29,7 +29,7 @@ from whatsapp_mcp.wire.keys import KeyPair
 from whatsapp_mcp.wire.protos import server_sync
 
 R = TypeVar("R")
-Work = tuple[AppStateChange, ...] | SideLoginQuery[Any]
+Work = tuple[AppStateChange, ...] | ReadSince | SideLoginQuery[Any]
 
 DEVICE_NUMBER = 7
 
@@ -64,6 +64,8 @@ class Linked:
     database_path: Path
     endpoint_path: Path
     learned: list[AppStateChange] = field(default_factory=list)
+    read: tuple[dict[str, int], dict[str, int]] = ({}, {})
+    """Of the last batch."""
 
     @property
     def jid(self) -> str:
@@ -114,11 +116,16 @@ class Linked:
         )
         await batch.run()
         self.learned += batch.changes
+        self.read = batch.read
         return batch.requests
 
     async def change(self, *changes: AppStateChange, **options: float) -> None:
         """In a batch of its own. Raises what came of it."""
         await self._one(changes, **options)
+
+    async def read_after(self, **since: int) -> None:
+        """In a batch of its own. Raises what came of it."""
+        await self._one(ReadSince(since))
 
     async def ask(self, query: SideLoginQuery[R], **options: float) -> R:
         """In a batch of its own. Raises what came of it."""

@@ -74,7 +74,7 @@ def test_ping_pong() -> None:
 
 
 @given(st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_messages_may_arrive_in_any_order(data: st.DataObject) -> None:
     alice, bob = SignalDevice(), SignalDevice()
     alice.start_session("bob", bob.bundle())
@@ -226,7 +226,6 @@ def test_a_message_for_somebody_else_is_refused() -> None:
 
 
 @given(st.binary(max_size=120), st.sampled_from(["pkmsg", "msg", "skmsg", ""]))
-@settings(deadline=None)
 def test_any_bytes_are_refused_with_a_signal_error(data: bytes, kind: str) -> None:
     device = SignalDevice(KeyPair(b"\1" * 32))
     for message in (data, b"\x33" + data):
@@ -292,7 +291,6 @@ def test_a_message_of_another_sender_key_is_refused() -> None:
 
 
 @given(st.binary(max_size=100))
-@settings(deadline=None)
 def test_padding_comes_off_again(plaintext: bytes) -> None:
     padded = pad(plaintext)
     assert 1 <= len(padded) - len(plaintext) <= 15

@@ -308,7 +308,7 @@ def orders(draw: st.DrawFn) -> tuple[list[Change], list[Change], list[int]]:
 
 
 def test_the_order_does_not_matter(places: Places) -> None:
-    @settings(deadline=None, max_examples=places.examples(120))
+    @settings(max_examples=places.examples(120))
     @given(orders())
     @example((list(FACTS), list(reversed(FACTS)), []))
     @example((list(FACTS), [*FACTS[1:], FACTS[0]], [5, 10]))

@@ -46,7 +46,7 @@ def test_a_mute_that_is_over_is_none(store: Store) -> None:
 def test_a_side_login_is_ahead_of_neonize_in_its_collections(store: Store) -> None:
     store.apply([message("A", 1), seen()])
     pinned = ChatChanged(ANA, pinned=True)
-    store.apply([pinned, ChatMarksRead({"regular_low": 3}, (pinned,))])
+    store.apply([pinned, ChatMarksRead({"regular_low": 1}, {"regular_low": 3}, (pinned,))])
     store.apply([seen(ChatMarks(ANA, muted_until=LATER), low=2, high=2)])
     assert marks(store) == (True, False, True), "neonize does not know of the pin yet"
     store.apply([seen(ChatMarks(ANA, muted_until=LATER), low=4, high=2)])
@@ -81,3 +81,18 @@ def test_what_is_no_news_changes_nothing(store: Store) -> None:
     store.now += 1000
     store.apply([told])
     assert store.reader.chat(ANA) == before
+
+
+def test_what_the_marks_do_not_explain_is_to_be_read(store: Store) -> None:
+    store.apply([message("A", 1), seen()])
+    assert store.writer.unread_app_state() == {}, "what was before comes with the history"
+    store.apply([seen(ChatMarks(ANA, pinned=True), low=2)])
+    assert store.writer.unread_app_state() == {}
+    store.apply([seen(ChatMarks(ANA, pinned=True), low=3, high=4)])
+    assert store.writer.unread_app_state() == {"regular_low": 2, "regular_high": 1}
+    store.apply([seen(ChatMarks(ANA, pinned=True, archived=True), low=4, high=4)])
+    assert store.writer.unread_app_state() == {"regular_low": 2, "regular_high": 1}, "not what was before"
+    store.apply([ChatMarksRead({"regular_low": 3}, {"regular_low": 5}, ())])
+    assert store.writer.unread_app_state() == {"regular_low": 2, "regular_high": 1}, "something is between"
+    store.apply([ChatMarksRead({"regular_low": 2, "regular_high": 1}, {"regular_low": 5, "regular_high": 3}, ())])
+    assert store.writer.unread_app_state() == {}, "there is no more to be had"

@@ -73,7 +73,7 @@ def fits(change: MessageReceived, chosen: Filters) -> bool:
 
 
 def test_pages_and_totals_agree_with_a_scan(places: Places) -> None:
-    @settings(deadline=None, max_examples=places.examples(60))
+    @settings(max_examples=places.examples(60))
     @given(histories(), st.lists(filters, min_size=1, max_size=6), st.integers(1, 7))
     def agree(history: list[MessageReceived], several: list[Filters], size: int) -> None:
         with places.place() as where, closing(Store(where)) as store:

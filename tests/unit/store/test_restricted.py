@@ -135,7 +135,7 @@ def test_lists(store: Store, allow: tuple[str, ...], deny: tuple[str, ...], expe
         assert seen(reader) == expected
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(allow=st.lists(st.sampled_from(PATTERNS), max_size=3), deny=st.lists(st.sampled_from(PATTERNS), max_size=3))
 def test_any_lists(store: Store, allow: list[str], deny: list[str]) -> None:
     """What is seen is what a list says of the facts of each chat, one by one."""

@@ -531,7 +531,7 @@ def pages_and_unread(store: Store) -> dict[str, object]:
 
 
 def test_what_stays_is_as_if_the_others_had_never_been(places: Places) -> None:
-    @settings(deadline=None, max_examples=places.examples(40))
+    @settings(max_examples=places.examples(40))
     @given(facts_and_limits())
     @example((list(FACTS), 4))
     @example((list(reversed(FACTS)), 9))
@@ -546,7 +546,7 @@ def test_what_stays_is_as_if_the_others_had_never_been(places: Places) -> None:
 def test_not_to_store_is_the_same_as_to_store_and_remove(places: Places) -> None:
     policy = RetentionPolicy(1, lambda _files: None)
 
-    @settings(deadline=None, max_examples=places.examples(40))
+    @settings(max_examples=places.examples(40))
     @given(facts_and_limits())
     @example((list(FACTS), 4))
     @example((list(reversed(FACTS)), 9))

@@ -429,7 +429,7 @@ def test_pages_of_a_search_everywhere(texts: Store) -> None:
     assert texts.reader.search("the", limit=0, offset=0).total == 2
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=st.text() | st.text(alphabet="abc\"-*+()^:{}'\\ \n") | st.lists(st.sampled_from(TEXTS)).map(" ".join))
 def test_no_query_is_an_error(texts: Store, query: str) -> None:
     page = texts.reader.messages(ANA, limit=3, offset=0, search=query)
@@ -438,7 +438,7 @@ def test_no_query_is_an_error(texts: Store, query: str) -> None:
     assert len(everywhere.rows) == min(3, everywhere.total)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(range(len(TEXTS))), st.data())
 def test_every_word_of_a_message_finds_it(texts: Store, number: int, data: st.DataObject) -> None:
     words = TEXTS[number].split()

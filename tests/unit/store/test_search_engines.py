@@ -209,7 +209,7 @@ def test_both_find_the_same_in_the_same_order(
     monkeypatch.setattr(postgres, "_FEW", few)
     monkeypatch.setattr(postgres, "_MORE", 0)
 
-    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=100, suppress_health_check=list(HealthCheck))
     @given(_messages, st.data())
     def same(messages: list[Message], data: st.DataObject) -> None:
         seconds = [one.second for one in messages]
@@ -231,7 +231,7 @@ def test_both_find_the_same_in_the_same_order(
 
 
 @given(text=st.lists(_words, max_size=30).map(" ".join))
-@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 def test_short_and_long_ones_are_sorted_alike(engines: tuple[Engine, Engine], text: str) -> None:
     lengths = []
     for engine in engines:

@@ -21,7 +21,7 @@ from whatsapp_mcp.errors import (
     WhatsAppMcpError,
 )
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.app_state import ChatMarksRead, MessageStarred
+from whatsapp_mcp.models.app_state import ChatMarksRead, ChatMarksSeen, MessageStarred
 from whatsapp_mcp.models.changes import Change
 from whatsapp_mcp.models.side_login import Answer, BusinessProfile
 from whatsapp_mcp.pipe import codec
@@ -114,9 +114,10 @@ class World:
         self.stored: list[Change] = []
         self.cannot_store: Exception | None = None
 
-    def process(self, *, distance: float = 0.0, per_day: int = 0) -> SideLogins:
+    def process(self, *, distance: float = 0.0, per_day: int = 0, reading: float = 0.0) -> SideLogins:
         """The queue of the next session process."""
-        return SideLogins(PauseLimits(distance, per_day), self, self, self.start, now=lambda: self.now)
+        limits = PauseLimits(distance, per_day)
+        return SideLogins(limits, self, self, self.start, reading=reading, now=lambda: self.now)
 
     async def start(self) -> Login:
         self.logins.append(FakeLogin(self))
@@ -198,7 +199,7 @@ async def test_what_comes_when_the_login_is_done_goes_to_the_next_process(world:
 
 async def test_answers_come_after_what_was_learned_is_stored_and_before_the_process_ends(world: World) -> None:
     def learn(login: FakeLogin) -> None:
-        login.say(p.Learned(changes=(STAR,), versions={"regular_high": 7}))
+        login.say(p.Learned(changes=(STAR,), since={"regular_high": 6}, versions={"regular_high": 7}))
         login.finish()
 
     world.when_it_goes = learn
@@ -208,12 +209,12 @@ async def test_answers_come_after_what_was_learned_is_stored_and_before_the_proc
     await world.until(lambda: "go on" in world.happened)
     assert world.happened[:4] == ["pause", "login", "end", "store"]
     assert sorted(world.happened[4:]) == ["answered", "go on"]
-    assert world.stored == [STAR, ChatMarksRead({"regular_high": 7}, ())]
+    assert world.stored == [STAR, ChatMarksRead({"regular_high": 6}, {"regular_high": 7}, ())]
 
 
 async def test_our_store_failing_is_not_the_callers_failure(world: World) -> None:
     def learn(login: FakeLogin) -> None:
-        login.say(p.Learned(changes=(STAR,), versions={"regular_high": 7}))
+        login.say(p.Learned(changes=(STAR,), since={"regular_high": 6}, versions={"regular_high": 7}))
         login.finish()
 
     world.when_it_goes, world.cannot_store = learn, StoreError("disk full")
@@ -387,3 +388,43 @@ async def test_a_process_that_ends_gives_back_what_it_did_not_begin(world: World
     with pytest.raises(SessionTimeout, match="unknown"):
         await under_way
     assert world.happened == ["pause", "login", "end", "go on"]
+
+
+MARKS = ChatMarksSeen("me:1", {"regular_high": 1, "regular": 1}, ())
+LATER = ChatMarksSeen("me:1", {"regular_high": 3, "regular": 1}, ())
+"""Something was changed, and no chat was pinned, archived or muted."""
+
+
+async def test_what_the_phone_changed_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_logins, "GATHERING", 0.01)
+    world.writer.apply([MARKS, LATER])
+    await world.process(reading=0.01).seen(LATER)
+    await world.until(lambda: "go on" in world.happened)
+    (login,) = world.logins
+    assert list(login.commands.values()) == [p.ReadAppState(since={"regular_high": 1})]
+    assert world.stored[0] == LATER
+
+
+async def test_it_is_not_read_before_its_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_logins, "GATHERING", 0.0)
+    world.writer.apply([MARKS, LATER])
+    world.writer.keep_pauses(Pauses((world.now,), world.now))
+    queue = world.process(reading=3600)
+    await queue.seen(LATER)
+    await queue.seen(LATER)
+    await queue.ask(profile_of("1"))
+    assert len(world.logins) == 1, "what somebody asks for does not wait for it"
+    assert [type(command) for command in world.logins[0].commands.values()] == [p.GetBusinessProfile]
+    await queue.close()
+
+
+@pytest.mark.parametrize(("reading", "marks"), [(0.0, LATER), (0.01, MARKS)])
+async def test_nothing_is_read(world: World, reading: float, marks: ChatMarksSeen) -> None:
+    """The owner does not want it, or there is nothing."""
+    world.writer.apply([MARKS, marks])
+    queue = world.process(reading=reading)
+    await queue.seen(marks)
+    if queue._reader is not None:
+        await asyncio.wait({queue._reader}, timeout=DEADLINE)
+    assert world.happened == ["store"]
+    await queue.close()

@@ -9,6 +9,7 @@ changed in it.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ from whatsapp_mcp.models.app_state import MUTED_FOR_EVER, ChatChanged, ChatMarks
 
 COLLECTION_OF: Final = {"pinned": "regular_low", "archived": "regular_low", "muted_until": "regular_high"}
 """Where WhatsApp keeps each mark."""
+TOLD_ELSEWHERE: Final = ("regular_high", "regular_low", "regular")
+"""Collections with stars, deletions, read marks and labels, which are not in neonize's database."""
 _USUAL: Final[dict[str, int]] = {"pinned": 0, "archived": 0, "muted_until": 0}
 
 
@@ -27,11 +30,19 @@ class SeenMarks:
         found: dict[str, Any] = json.loads(kept) if kept else {}
         self._device: str = found.get("device", "")
         self._versions: dict[str, int] = found.get("versions", {})
+        self._read: dict[str, int] = found.get("read", {})
         self._chats: dict[str, dict[str, int]] = found.get("chats", {})
         """By JID, marks that are not as usual."""
 
     def kept(self) -> str:
-        return json.dumps({"device": self._device, "versions": self._versions, "chats": self._chats})
+        kept = {"device": self._device, "versions": self._versions, "read": self._read, "chats": self._chats}
+        return json.dumps(kept)
+
+    @property
+    def unread(self) -> dict[str, int]:
+        """The collections in which something was changed that is not a mark, and after which version."""
+        read = {name: self._read.get(name, 0) for name in TOLD_ELSEWHERE}
+        return {name: version for name, version in read.items() if self._versions.get(name, 0) > version}
 
     def look(self, seen: ChatMarksSeen, now: int) -> Iterator[ChatChanged]:
         """What changed since the last look.
@@ -39,18 +50,24 @@ class SeenMarks:
         Args:
             now: milliseconds since 1970; a mute that is over is none.
         """
-        if self._device not in ("", seen.device):
-            self._versions, self._chats = {}, {}
-        self._device = seen.device
+        if self._device != seen.device:
+            # What was before is told by the history.
+            self._versions, self._chats, self._read = {}, {}, dict(seen.versions)
+            self._device = seen.device
+        told_by: Counter[str] = Counter()
         counts = {name for name, version in seen.versions.items() if version >= self._versions.get(name, 0)}
         for marks in seen.chats:
             told = _told(marks, now)
             known = _USUAL | self._chats.get(str(marks.chat), {})
             new = {name: told[name] for name in told if told[name] != known[name] and COLLECTION_OF[name] in counts}
             if new:
+                told_by.update({COLLECTION_OF[name] for name in new})
                 self._note(marks.chat, known | new)
                 yield _change(marks.chat, new)
-        self._versions |= {name: seen.versions[name] for name in counts}
+        for name in counts:
+            before, self._versions[name] = self._versions.get(name, 0), seen.versions[name]
+            if self._read.get(name, 0) == before and told_by[name] >= seen.versions[name] - before:
+                self._read[name] = seen.versions[name]  # a change of the phone is a version; each was one of a mark
 
     def read(self, read: ChatMarksRead) -> None:
         """What a side login read or made is known, and stored by itself."""
@@ -59,6 +76,8 @@ class SeenMarks:
             self._note(change.chat, self._chats.get(str(change.chat), {}) | said)
         for name, version in read.versions.items():
             self._versions[name] = max(version, self._versions.get(name, 0))
+            if self._read.get(name, 0) >= read.since.get(name, version):
+                self._read[name] = self._versions[name]  # all that WhatsApp has, even if it says less than neonize
 
     def _note(self, chat: Jid, marks: dict[str, int]) -> None:
         unusual = {name: value for name, value in marks.items() if value}

@@ -501,9 +501,18 @@ class StoreWriter:
         if row.name != name:
             self._people.rename(chat)
 
-    def _marks_told(self, change: ChatMarksSeen | ChatMarksRead, now: int) -> None:
+    def unread_app_state(self) -> dict[str, int]:
+        """The collections in which the phone changed something that is not told otherwise, and after which version."""
+        with self._lock, self._database.errors():
+            return self._seen_marks().unread
+
+    def _seen_marks(self) -> SeenMarks:
         kept = self._meta("chat_marks")
-        seen = SeenMarks(str(kept) if kept is not None else None)
+        return SeenMarks(str(kept) if kept is not None else None)
+
+    def _marks_told(self, change: ChatMarksSeen | ChatMarksRead, now: int) -> None:
+        seen = self._seen_marks()
+        kept = seen.kept()
         if isinstance(change, ChatMarksSeen):
             self._apply_all(seen.look(change, now), now)
         else:

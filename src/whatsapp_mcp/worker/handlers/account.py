@@ -70,10 +70,6 @@ class AccountHandlers:
         look = Look(command.arrival, command.looked_at)
         self._store.run_now(lambda writer: writer.keep_look(command.caller, look))
 
-    @handles(p.KeepChatMarks)
-    def _keep_chat_marks(self, command: p.KeepChatMarks) -> None:
-        self._store.apply_now(command.seen)
-
     @handles(p.SyncContacts)
     def _sync_contacts(self, _command: p.SyncContacts) -> None:
         changes: list[Change] = []

@@ -18,6 +18,14 @@ class SideLoginHandlers:
     async def _change_app_state(self, command: p.ChangeAppState) -> Answer[None]:
         return await self._side_logins.ask(command)
 
+    @handles(p.KeepChatMarks)
+    async def _keep_chat_marks(self, command: p.KeepChatMarks) -> None:
+        await self._side_logins.seen(command.seen)
+
+    @handles(p.ReadAppState)
+    async def _read_app_state(self, command: p.ReadAppState) -> Answer[None]:
+        return await self._side_logins.ask(command)
+
     @handles(p.GetBusinessProfile)
     async def _business_profile(self, command: p.GetBusinessProfile) -> Answer[BusinessProfile]:
         return await self._side_logins.ask(command)

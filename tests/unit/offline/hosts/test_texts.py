@@ -7,7 +7,7 @@ import tomllib
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from whatsapp_mcp.offline.hosts import json_text, toml_text, yaml_text
@@ -125,7 +125,6 @@ def written_by_hand(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return f"{draw(GAPS)}{written(said)}{draw(GAPS)}", said
 
 
-@settings(deadline=None)
 @given(written_by_hand())
 def test_any_json_keeps_the_rest(given_text: tuple[str, dict[str, Any]]) -> None:
     text, said = given_text
@@ -267,7 +266,6 @@ def test_the_last_entry_of_yaml_leaves_an_empty_table() -> None:
 PRINTED: Final = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=9)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(PRINTED, PRINTED, max_size=4))
 def test_any_value_in_yaml_is_read_back(values: dict[str, str]) -> None:
     text = yaml_text.with_entry(GOOSE, "extensions", "whatsapp", values)
