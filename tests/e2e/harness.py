@@ -24,7 +24,7 @@ from mcp.types import CallToolResult, ImageContent, TextContent
 from whatsapp_mcp.client.rows import complete
 from whatsapp_mcp.simulator import SimulatedPhone, Simulator, VirtualContact
 
-LIMIT = 300.0
+LIMIT = 600.0
 """Seconds after which a whole test fails instead of hanging."""
 
 Json = dict[str, Any]

@@ -213,6 +213,7 @@ async def test_twenty_servers_started_at_once_share_one_session_process(tmp_path
 
         async def use(everybody: anyio.Event) -> None:
             async with host_on(endpoint, data_dir, WHATSAPP_MCP_SESSION_LINGER="1") as host:
+                await connected_again(host)  # twenty that start at once may take longer than a call waits
                 ((device,),) = [await host.call("appDevices")]
                 devices.append(device["device"])
                 if len(devices) == 20:

@@ -39,7 +39,7 @@ _NAME_KEYS: Final = frozenset(
 )
 _NAMELESS: Final = frozenset({type(None), bool, int, float, str, bytes, datetime, Jid, Line, Message})
 """Holds no name beneath it."""
-_PREVIEW: Final = ("title", "description")
+_PREVIEW: Final = frozenset({"title", "description"})
 """What the page of a link says of itself, in a message of the owner's."""
 _SAVED: Final = "saved"
 DEEP: Final = 6
@@ -66,7 +66,7 @@ def _others_speak(line: Line) -> bool:
     return (
         line.forwarded
         or TRANSCRIPT in line.extra  # whoever speaks there
-        or any(name in line.extra for name in _PREVIEW)
+        or not _PREVIEW.isdisjoint(line.extra)
         or any(not one.from_me for one in line.reactions)
         or (isinstance(line, Message) and _others_speak_beside(line))
         or not all(is_mere_name(name) for name in _names_beside(line))

@@ -176,8 +176,11 @@ def _made(rows: Rows[Any], how: _Writing, *, full: bool) -> Iterator[_MadeRow]:
             made = trimmed(made)
         return made, len(encoded(made)) + 1
 
+    def rendered(view: Any) -> _MadeRow:
+        return ready(rows.render(view))
+
     for view in rows.views:
-        yield shown(view, lambda view: ready(rows.render(view)), ready)
+        yield shown(view, rendered, ready)
 
 
 def _within(outcome: Outcome, room: int, zone: tzinfo | None, *, pageable: bool) -> tuple[JsonObject, bool]:

@@ -28,7 +28,7 @@ _FRAME: Final = 14
 
 def trimmed(row: JsonObject) -> JsonObject:
     """A row without what is absent, not so, none or empty."""
-    return {name: value for name, value in row.items() if value or (isinstance(value, float) and value != 0)}
+    return {name: value for name, value in row.items() if value}
 
 
 def factored(rows: Sequence[JsonObject]) -> JsonObject:

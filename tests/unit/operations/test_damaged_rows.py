@@ -170,7 +170,7 @@ async def test_a_row_that_cannot_be_made_says_so(
 async def test_a_stored_row_of_which_nothing_can_be_made_says_so(
     filled: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "_message", but_for("location", views._message))
+    monkeypatch.setattr(views, "line_facts", but_for("location", lines.line_facts))
     rows = (await filled.run("getChatMessages", chat_jid=str(ANA)))["data"]
     [bad] = [row for row in rows if row["message_id"] == "bad"]
     assert (bad["kind"], bad["chat_jid"]) == ("other", str(ANA))

@@ -51,9 +51,10 @@ _LAST_OWN: Final = (
     f" AND place & {ARRIVAL_MASK} <= :until"
 )
 _TEXT: Final = 2_000
-"""Characters of a message in which a question is looked for."""
+"""Characters of a message of others in which a question is looked for."""
 _ROWS: Final = (
-    f"SELECT place, from_me, kind, sender, revoked_at, substr(text, 1, {_TEXT}), mentions, reply_to_sender,"
+    "SELECT place, from_me, kind, sender, revoked_at,"
+    f" CASE WHEN from_me = 0 THEN substr(text, 1, {_TEXT}) END, mentions, reply_to_sender,"
     " instr(extra, '\"mentions_all\":true') > 0 AS mentions_all,"
     f' instr(extra, \'"outcome":"{CallOutcome.MISSED}"\') > 0 AS missed'
     f" FROM messages WHERE arrival IN (SELECT place & {ARRIVAL_MASK} {{source}} ORDER BY place DESC LIMIT {EXAMINED})"

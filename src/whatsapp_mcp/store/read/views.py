@@ -110,14 +110,17 @@ def messages_view(
     mentioned = mentions_on(rows)
     cards = {key: accounts for key, extra in zip(keys, extras, strict=True) if (accounts := on_cards(extra))}
     people = NamedPeople(connection, _named(rows, mentioned, cards.values(), answered.values()))
-    attached["cards"] = {key: tuple(map(people.person, accounts)) for key, accounts in cards.items()}
+    if cards:
+        attached["cards"] = {key: tuple(map(people.person, accounts)) for key, accounts in cards.items()}
 
     def message(numbered: tuple[Row, Key, dict[str, object], Mentioned]) -> Message:
         row, key, extra, named = numbered
-        beside = {field: found[key] for field, found in attached.items() if key in found}
+        facts = line_facts(row) | _beside_line(row)
         if row["revoked_at"] is None:
-            beside |= said_in(row, extra, named, people) | _answer(row, answered.get(row["arrival"]), people)
-        return _message(row, beside)
+            facts |= said_in(row, extra, named, people)
+            facts |= _answer(row, answered.get(row["arrival"]), people)
+        facts |= {field: found[key] for field, found in attached.items() if key in found}
+        return Message(**facts)
 
     numbered = list(zip(rows, keys, extras, mentioned, strict=True))
     made = each(numbered, message, lambda row: _remains_of_message(row[0]))
@@ -204,20 +207,19 @@ def _muted_until(milliseconds: int) -> datetime | None:
 _STATUS: Final = dict(enumerate(STATUS))
 
 
-def _message(row: Row, beside: dict[str, Any]) -> Message:
+def _beside_line(row: Row) -> dict[str, Any]:
+    """What a revoked message shows too, beside what its line does."""
     created, updated = row["created_at"], row["updated_at"]
     created_at = from_ms(created)
-    return Message(
-        **line_facts(row),
-        status=_STATUS.get(row["status"]),
-        edited_at=time_or_none(row["edited_at"]),
-        starred=bool(row["starred"]),
-        created_at=created_at,
-        updated_at=created_at if updated == created else from_ms(updated),
-        wire_chat=stored_jid(row["wire_chat_jid"]),
-        wire_sender=stored_jid(row["wire_sender_jid"]),
-        **beside,
-    )
+    return {
+        "status": _STATUS.get(row["status"]),
+        "edited_at": time_or_none(row["edited_at"]),
+        "starred": bool(row["starred"]),
+        "created_at": created_at,
+        "updated_at": created_at if updated == created else from_ms(updated),
+        "wire_chat": stored_jid(row["wire_chat_jid"]),
+        "wire_sender": stored_jid(row["wire_sender_jid"]),
+    }
 
 
 def _answer(row: Row, quoted: QuotedMessage | None, people: NamedPeople) -> dict[str, Any]:
