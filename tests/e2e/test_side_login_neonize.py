@@ -128,6 +128,7 @@ async def linked(tmp_path: Path, **switches: bool) -> AsyncIterator[Account]:
             session_linger=0,
             side_login_distance=0,
             side_login_per_day=0,
+            phone_changes_distance=0,
         )
         make_folder(settings.account_dir)
         manager = SessionManager(settings)
