@@ -142,3 +142,51 @@ async def test_people(shared: SharedAccount) -> None:
         await host.call("userChangePushName", push_name="Robin the Second")
         phone = simulator.phone.account
         await until(lambda: phone.push_name == "Robin the Second", what="the new name on the phone")
+
+
+async def test_both_chats_say_that_the_number_was_changed(shared: SharedAccount) -> None:
+    """They stay two: the old number may be somebody else's by now."""
+    async with shared.borrowed() as (simulator, host):
+        ana = await simulator.add_contact("Ana with a new number", push_name="Ana N.")
+        ana.say("from the old number")
+        await host.call("waitForMessage", phone=ana.number, timeout=40)
+        old, new = ana.number, "12025550999"
+        ana.change_number(new)
+        ana.say("from the new number")
+        said = 'Ana N." changed the phone number to "+12025550999"'
+        for number, text in ((old, "from the old number"), (new, "from the new number")):
+            rows: list[Json] = []
+            with anyio.move_on_after(60):
+                while len(rows) < 2:
+                    await anyio.sleep(0.1)
+                    result = await host.raw("getChatMessages", {"chat_jid": number})
+                    rows = [] if result.is_error else complete(body_of(result)["results"])["data"]
+            assert {row["content"] for row in rows} == {text, f'"{said}'}, number
+            (notice,) = [row for row in rows if row["kind"] == "notice"]
+            assert notice["details"]["people"][0]["jid"] == f"{old}@s.whatsapp.net"
+
+
+async def test_a_group_tells_that_a_member_has_another_number(shared: SharedAccount) -> None:
+    """Nothing else does before somebody writes: what WhatsApp tells about a contact, whatsmeow does not read."""
+    async with shared.borrowed() as (simulator, host):
+        ana = await simulator.add_contact("Ana of the club", push_name="Ana C.")
+        boris = await simulator.add_contact("Boris who moves alone")
+        for contact in (ana, boris):
+            contact.say("hi")
+            await host.call("waitForMessage", phone=contact.number, timeout=40)
+        club = await simulator.add_group("Club", [ana, simulator.phone])
+        club.addressing_mode = "pn"
+        old = ana.number
+        boris.change_number("12025550997")
+        ana.change_number("12025550998")
+        said = '"Ana C." changed the phone number to "+12025550998"'
+        for chat in (str(club.jid), old, ana.number):
+            texts: list[str] = []
+            with anyio.move_on_after(60):
+                while said not in texts:
+                    await anyio.sleep(0.1)
+                    result = await host.raw("getChatMessages", {"chat_jid": chat})
+                    found = [] if result.is_error else complete(body_of(result)["results"])["data"]
+                    texts = [str(row.get("content")) for row in found]
+            assert texts.count(said) == 1, chat
+        assert (await host.refused("getChatMessages", chat_jid="12025550997"))["code"] == "not_found"

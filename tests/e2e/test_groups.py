@@ -97,7 +97,8 @@ async def test_messages_in_both_directions(shared: SharedAccount) -> None:
         for contact in (ana, bruno):
             received = await contact.wait_for_message(lambda message: message.text.startswith("hello"))
             assert received.id == sent["message_id"]
-            assert received.summary.mentions == (jid(ana),)
+            assert received.summary.mentions == (str(ana.account.lid),)  # as the group names her
+            assert received.text == f"hello @{ana.account.lid.user}"
         said = ana.say("hi all", to=group)
         row = await row_where(host, group_id, message_id=said.id)
         assert (row["content"], row["sender_jid"], row["sender_name"]) == ("hi all", jid(ana), "Ana")

@@ -41,8 +41,6 @@ NO_LIMITS = "".join(
 """For what takes a day and is done here in a minute."""
 SOME = 9
 """Goals for each carrier but the first; no divisor of the number of goals."""
-LIMIT = 400.0
-"""Seconds; the longest run makes some 700 calls."""
 HEAD = "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n"
 
 
@@ -123,7 +121,7 @@ async def obedient_world(tmp_path: Path, policy: str = "") -> AsyncIterator[tupl
     outbox.mkdir()
     (outbox / "contract.pdf").write_bytes(b"%PDF-1.4 all that we agreed on")
     more = {**CAREFUL, "WHATSAPP_MCP_OUTBOX": str(outbox)}
-    async with within_limit(LIMIT), simulated(tmp_path) as (simulator, endpoint), site() as (address, hits):
+    async with within_limit(), simulated(tmp_path) as (simulator, endpoint), site() as (address, hits):
         world = await populated(simulator, address, hits)
         async with (
             http_server(endpoint, data_dir, **more) as (url, token, _process),

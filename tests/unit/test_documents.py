@@ -82,7 +82,7 @@ def test_a_connection_that_the_database_ended_is_made_again(place: StoredDocumen
     write_document(place, b"kept")
     assert read_document(place) == b"kept"
     with connected(place.where) as other:
-        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'whatsapp-mcp'"
+        others = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = 'whatsapp-mcp'"
         assert other.execute(f"{others} AND pid <> pg_backend_pid()").fetchall()
     assert read_document(place) == b"kept"
 

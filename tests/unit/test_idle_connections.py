@@ -59,6 +59,7 @@ def test_readers_books_and_documents_keep_one_each(where: PostgresSchema) -> Non
     with in_use(where) as ask_all:
         for _ in range(2):
             ask_all()
+            wait_until(lambda: connections(where) <= 3, "the end of what was closed")
             assert connections(where) == 3
 
 

@@ -140,6 +140,14 @@ class IdentityLearned:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberChanged:
+    """Somebody has another number, or LID, than before. That the old one is nobody else's by now is not known."""
+
+    old: Jid
+    new: Jid
+
+
+@dataclass(frozen=True, slots=True)
 class NumberSpelled:
     """WhatsApp answers a number that people write with another one, under which it knows the person: without the ninth
     digit in Brazil, or with one more digit after the country code in Mexico and Argentina."""
@@ -325,6 +333,7 @@ Change = (
     | SealedReceived
     | IdentityLearned
     | NumberSpelled
+    | NumberChanged
     | ContactSeen
     | GroupsJoined
     | MessageTranscribed

@@ -37,6 +37,7 @@ class Happening(StrEnum):
     ASKED = "asked_to_join"
     WITHDREW = "withdrew_request"
     NUMBER_CHANGED = "number_changed"
+    NEW_NUMBER = "new_number"
     RENAMED = "renamed"
     DESCRIBED = "described"
     DESCRIPTION_REMOVED = "description_removed"
@@ -57,6 +58,7 @@ class Happening(StrEnum):
     DELETED = "deleted"
 
 
+_NEW_NUMBER: Final = "{People} changed the phone number to {text}"
 _SENTENCES: Final[Mapping[Happening, tuple[str, str]]] = {
     Happening.CREATED: ("{by} created the group", "The group was created"),
     Happening.ADDED: ("{by} added {people}", "Added to the group: {people}"),
@@ -68,6 +70,7 @@ _SENTENCES: Final[Mapping[Happening, tuple[str, str]]] = {
     Happening.ASKED: ("{People} asked to join the group", "{People} asked to join the group"),
     Happening.WITHDREW: ("{People} withdrew the request to join", "{People} withdrew the request to join"),
     Happening.NUMBER_CHANGED: ("{People} changed the phone number", "{People} changed the phone number"),
+    Happening.NEW_NUMBER: (_NEW_NUMBER, _NEW_NUMBER),
     Happening.RENAMED: ("{by} named the group {text}", "The group was named {text}"),
     Happening.DESCRIBED: ("{by} changed the description to {text}", "The description was changed to {text}"),
     Happening.DESCRIPTION_REMOVED: ("{by} removed the description", "The description was removed"),
@@ -101,7 +104,7 @@ class Notice:
     people: tuple[Jid, ...] = ()
     """Whom it happened to."""
     text: str = ""
-    """The new name or description; the group that was linked."""
+    """The new name, description or number; the group that was linked."""
     seconds: int = 0
     """Of a timer."""
 

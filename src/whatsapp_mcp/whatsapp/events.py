@@ -259,6 +259,10 @@ _RECEIPTS: Final = {
 """Receipt type -> what it says, and whether it is about our own reading on another device."""
 
 
+CONFIRMED_AT_ONCE: Final = 4_096
+"""Messages of one receipt that are taken: whoever writes it can name any, and each is kept, be it here or not."""
+
+
 def _receipt(payload: bytes) -> Iterator[Change]:
     event = parse(neonize_pb2.Receipt, payload)
     # A type that the enum does not have is left out by the parser; the field's default would read as "delivered".
@@ -271,7 +275,7 @@ def _receipt(payload: bytes) -> Iterator[Change]:
     received = ReceiptReceived(
         chat=where.chat,
         sender=where.sender,
-        message_ids=tuple(event.MessageIDs),
+        message_ids=tuple(event.MessageIDs[:CONFIRMED_AT_ONCE]),
         kind=kind,
         timestamp=event.Timestamp * 1000,
         from_me=by_us or where.from_me,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import LID, USER, Jid
 from whatsapp_mcp.models.app_state import ChatChanged
-from whatsapp_mcp.models.changes import Change, IdentityLearned
+from whatsapp_mcp.models.changes import Change, IdentityLearned, NumberChanged
 from whatsapp_mcp.models.notices import Happening, Notice
 from whatsapp_mcp.whatsapp.addresses import from_proto, person
 from whatsapp_mcp.wire import boundary
@@ -43,6 +43,8 @@ def changes_of_group(payload: bytes, own: Sequence[Jid]) -> Iterator[Change]:
         is_member = False
     if name or timer is not None or is_member is not None:
         yield ChatChanged(chat, name=name or None, ephemeral_expiration=timer, is_member=is_member)
+    for old, new in _renumbered(event):
+        yield NumberChanged(old, new)
     moment = (boundary.seconds(event.Timestamp) or 0) * 1000
     for notice in (*_about_people(event, joined, left), *_about_settings(event)):
         yield notice.received(chat, moment or now_ms())
@@ -78,6 +80,10 @@ def _people(jids: Iterable[pb.JID]) -> tuple[Jid, ...]:
     return tuple(jid for jid in map(person, jids) if jid is not None)
 
 
+def _shown(number: Jid) -> str:
+    return f"+{number.user}" if number.server == USER else ""
+
+
 def _timer(ephemeral: pb.GroupEphemeral) -> int:
     return int(ephemeral.DisappearingTimer) if ephemeral.IsEphemeral else 0
 
@@ -93,10 +99,23 @@ def _about_people(event: pb.GroupInfoEvent, joined: tuple[Jid, ...], left: tuple
         yield Notice(H.PROMOTED, by, promoted)
     if demoted := _people(event.Demote):
         yield Notice(H.DEMOTED, by, demoted)
+    for old, new in _renumbered(event):
+        yield Notice(H.NEW_NUMBER if new.server == USER else H.NUMBER_CHANGED, people=(old,), text=_shown(new))
     for node in event.UnknownChanges:
         if node.Tag in _REQUESTS:
             asked = _people(_attribute(child, "jid") for child in node.Nodes)
             yield Notice(_REQUESTS[node.Tag], people=asked or ((by,) if by else ()))
+
+
+def _renumbered(event: pb.GroupInfoEvent) -> Iterator[tuple[Jid, Jid]]:
+    """Who has another address now: a change that whatsmeow does not read. Who made it goes by the old one."""
+    old = person(event.Sender)
+    if old is None:
+        return
+    for node in event.UnknownChanges:
+        for child in node.Nodes if node.Tag == "modify" else ():
+            if (new := person(_attribute(child, "jid"))) is not None and new != old:
+                yield old, new
 
 
 _REQUESTS: Final = {"created_membership_requests": H.ASKED, "revoked_membership_requests": H.WITHDREW}

@@ -134,7 +134,7 @@ async def test_a_slow_page_and_a_slow_picture(site: Site, policy: MediaPolicy) -
     async with DecoderPool() as pool:
         site.answers["/quick"] = page()
         assert (await get(site.link("/quick"), policy, pool)).title  # so that there is a decoder already
-        found = await get(site.link(), replace(policy, preview_timeout=3), pool)
+        found = await get(site.link(), replace(policy, preview_timeout=6), pool)
     assert (found.title, found.thumbnail) == ("A title", b"")
 
 

@@ -24,7 +24,7 @@ from whatsapp_mcp.postgres import connected
 from whatsapp_mcp.whereabouts import PostgresSchema, told
 
 END_THOSE = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
     " WHERE application_name = 'whatsapp-mcp' AND pid <> pg_backend_pid()"
 )
 

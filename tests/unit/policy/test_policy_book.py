@@ -347,7 +347,7 @@ def test_a_connection_that_the_database_ended_is_made_again(postgres_schema: Pos
     with closing_book(postgres_schema) as book, connected(postgres_schema) as other:
         book.always("files", ANA, "local", NOW)
         ended = other.execute(  # every other connection: nobody else uses this server now
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
             " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
         )
         assert ended.fetchall()

@@ -55,6 +55,14 @@ async def test_a_small_one_comes_inside_of_its_message(linked: Linked) -> None:
     assert newest["reactions"][0]["text"] == "👍"
 
 
+async def test_one_that_is_damaged_on_the_way_is_sent_again(linked: Linked) -> None:
+    start = len(linked.client.events)
+    linked.simulator.faults.corrupt_messages()
+    chat = HistoryChat(linked.ana, [HistoryMessage("sent twice", author=linked.ana)])
+    assert texts(await event_of(linked, linked.simulator.phone.share_history([chat]), start)) == ["sent twice"]
+    assert linked.simulator.faults.corrupted.take() is None, "the first one was damaged"
+
+
 async def test_a_large_one_is_downloaded_and_then_deleted(linked: Linked) -> None:
     start = len(linked.client.events)
     messages = [HistoryMessage(f"{number} " + "x" * 50, author=linked.ana) for number in range(2000)]

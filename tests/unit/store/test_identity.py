@@ -25,7 +25,7 @@ from tests.unit.store.build import (
 from whatsapp_mcp.errors import StoreError
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import ChatChanged, ChatCleared
-from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned, NumberSpelled, ReceiptReceived
+from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned, NumberChanged, NumberSpelled, ReceiptReceived
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 
@@ -129,11 +129,24 @@ def test_our_own_lid_is_us(store: Store) -> None:
 def test_a_number_that_changes_hands_mixes_nobody_up(store: Store) -> None:
     store.apply([LEARN, message("M1", 1, "from the old number", chat=ANA)])
     store.apply([IdentityLearned(ANA_LID, BORIS), message("M2", 2, "from the new one", chat=ANA_LID)])
-    assert store.texts(ANA) == ["from the old number"]
-    assert store.texts(BORIS) == store.texts(ANA_LID) == ["from the new one"]
+    said = f'+{ANA.user} changed the phone number to "+{BORIS.user}"'
+    assert sorted(store.texts(ANA)) == sorted([said, "from the old number"])
+    assert sorted(store.texts(BORIS)) == sorted([said, "from the new one"])
+    assert store.texts(BORIS) == store.texts(ANA_LID)
     assert (store.lid_of(ANA), store.lid_of(BORIS)) == (None, ANA_LID)
+    assert (store.unread(ANA), store.unread(BORIS)) == (1, 1), "what is told is nothing to read"
     store.apply([message("M3", 3, "taken over", chat=BORIS_LID), IdentityLearned(BORIS_LID, BORIS)])
-    assert store.texts(BORIS) == ["taken over", "from the new one"]
+    assert sorted(store.texts(BORIS)) == sorted([said, "from the new one", "taken over"])
+
+
+def test_a_new_number_is_told_once(store: Store) -> None:
+    moved = NumberChanged(ANA, BORIS)
+    store.apply([moved])
+    assert chats(store) == [], "there was no chat"
+    store.apply([LEARN, message("M1", 1, "hi", chat=ANA), moved])
+    store.now += 5000
+    store.apply([moved, IdentityLearned(ANA_LID, BORIS), NumberChanged(ME, ANA), NumberChanged(ANA, ANA)])
+    assert [len(store.texts(chat)) for chat in (ANA, BORIS)] == [2, 1]
 
 
 def test_mappings_that_are_none(store: Store) -> None:

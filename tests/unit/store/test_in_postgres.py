@@ -285,7 +285,8 @@ def test_a_connection_that_the_database_ended_is_made_anew(postgres_schema: Post
     with closing(writer), closing(journal), closing(StoreReader(postgres_schema)) as reader:
         writer.apply([message("M1", 1, "one")])
         assert reader.messages(ANA, limit=9, offset=0).total == 1
-        run(postgres_schema, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        others = "backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        run(postgres_schema, f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE {others}")
         assert journal.append(1, b"one")
         writer.apply([message("M2", 2, "two")])
         assert reader.messages(ANA, limit=9, offset=0).total == 2

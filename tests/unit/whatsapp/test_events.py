@@ -39,7 +39,7 @@ from whatsapp_mcp.models.changes import (
 from whatsapp_mcp.models.content import Content, MessageKind
 from whatsapp_mcp.models.delivery import DeliveryStatus, ReceiptKind
 from whatsapp_mcp.whatsapp.client import EventCode
-from whatsapp_mcp.whatsapp.events import changes_from_event
+from whatsapp_mcp.whatsapp.events import CONFIRMED_AT_ONCE, changes_from_event
 from whatsapp_mcp.wire.protos import common, e2e, neonize_pb2
 
 TEXT = Content(MessageKind.TEXT, "hi")
@@ -252,6 +252,14 @@ def test_receipts(name: str) -> None:
         return
     kind, about_us = RECEIPTS[name]
     assert changes == [ReceiptReceived(ANA, ANA, ("M1", "M2"), kind, SECOND * 1000, from_me=about_us)]
+
+
+def test_a_receipt_without_end_is_cut() -> None:
+    ids = [f"M{number}" for number in range(CONFIRMED_AT_ONCE + 1)]
+    payload = receipt_event(neonize_pb2.Receipt.ReceiptType.Value("READ"), source(ANA, ANA), *ids)
+    (receipt,) = changes_from_event(EventCode.RECEIPT, payload)
+    assert isinstance(receipt, ReceiptReceived)
+    assert receipt.message_ids == tuple(ids[:-1])
 
 
 def test_receipt_in_a_group() -> None:

@@ -17,6 +17,7 @@ from whatsapp_mcp.models.changes import (
     MessageEdited,
     MessageReceived,
     MessageRevoked,
+    NumberChanged,
     ReactionChanged,
 )
 from whatsapp_mcp.models.content import Content, MessageKind
@@ -106,6 +107,17 @@ def test_chat_facts_names_and_identities() -> None:
     assert isinstance(named, ChatChanged)
     assert (named.name, named.muted_until) == ("Weekend", -1)
     assert named.unread_count is None, "what was not told stays as it is"
+
+
+def test_a_changed_number() -> None:
+    chat = conversation(str(ANA))
+    chat.newJID = "4915100000077@s.whatsapp.net"
+    assert NumberChanged(ANA, Jid("4915100000077", "s.whatsapp.net")) in changes(chat)
+    chat = conversation(str(ANA))
+    chat.oldJID = "4915100000077@s.whatsapp.net"
+    assert NumberChanged(Jid("4915100000077", "s.whatsapp.net"), ANA) in changes(chat)
+    chat.oldJID = "nobody"
+    assert not [one for one in changes(chat) if isinstance(one, NumberChanged)]
 
 
 def test_push_names_and_mappings() -> None:

@@ -182,7 +182,7 @@ async def test_it_ends_when_its_time_is_over(simulator: Simulator, tmp_path: Pat
 
 
 async def test_it_ends_when_nobody_waits(simulator: Simulator, tmp_path: Path) -> None:
-    simulator.faults.media.slow(0.3)
+    simulator.faults.media.slow(3)
     place = tmp_path / "unwanted"
     task = asyncio.create_task(fetch(simulator, document(simulator), place))
     while not place.exists():

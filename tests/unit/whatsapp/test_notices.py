@@ -21,7 +21,7 @@ from tests.unit.whatsapp.received import (
 )
 from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.app_state import ChatChanged
-from whatsapp_mcp.models.changes import Change, IdentityLearned, MessageReceived
+from whatsapp_mcp.models.changes import Change, IdentityLearned, MessageReceived, NumberChanged
 from whatsapp_mcp.models.content import MessageKind
 from whatsapp_mcp.models.notices import Happening as H
 from whatsapp_mcp.models.notices import Notice
@@ -109,6 +109,23 @@ def test_disappearing_messages(seconds: int) -> None:
         ChatChanged(TEAM, ephemeral_expiration=seconds),
         row(notice),
     ]
+
+
+def test_a_member_has_another_number() -> None:
+    new = Jid("4915100000077", "s.whatsapp.net")
+    assert of_event(Sender=jid(ANA), UnknownChanges=[node("modify", new)]) == [
+        NumberChanged(ANA, new),
+        row(Notice(H.NEW_NUMBER, people=(ANA,), text="+4915100000077")),
+    ]
+    assert of_event(Sender=jid(ANA_LID), UnknownChanges=[node("modify", BEN)]) == [
+        NumberChanged(ANA_LID, BEN),
+        row(Notice(H.NUMBER_CHANGED, people=(ANA_LID,))),
+    ]
+    for told in (
+        {"Sender": jid(ANA), "UnknownChanges": [node("modify", ANA)]},
+        {"UnknownChanges": [node("modify", new)]},
+    ):
+        assert of_event(**told) == []
 
 
 def test_we_were_removed() -> None:

@@ -160,6 +160,10 @@ class Commands(GroupCommands, MediaCommands, HistoryCommands, FaultCommands):
         )
         return _contact(contact)
 
+    def do_change_number(self, contact: str, number: str) -> None:
+        """A contact takes another phone number."""
+        self._simulator.contact(contact).change_number(number)
+
     def do_make_business(self, person: str, name: str | None = None) -> None:
         """Make somebody ("me": the account) a business of this name; null: no longer."""
         account_of(self._person(person)).business_name = name

@@ -58,6 +58,8 @@ class Actor(ABC):
         self._router = router
         self._postponed: list[Node] = []
         self._sent: OrderedDict[str, SentMessage] = OrderedDict()
+        self._peer_messages: OrderedDict[str, e2e.Message] = OrderedDict()
+        """What it told own devices: keys, history."""
         self._retries: dict[str, int] = {}
         self.device = SimDevice(
             account,
@@ -187,6 +189,10 @@ class Actor(ABC):
         enc = self._encrypt(target, message)
         if count:
             enc.attrs["count"] = str(count)
+        elif attrs.get("category") == "peer":
+            self._peer_messages[str(attrs["id"])] = message
+            if len(self._peer_messages) > _REMEMBERED_MESSAGES:
+                self._peer_messages.popitem(last=False)
         self._submit(Node("message", {"to": target.lid, "type": "text", **attrs}, [enc]))
 
     # --- receiving ---
@@ -298,8 +304,8 @@ class Actor(ABC):
         more."""
         retry = node.child("retry")
         target = self.world.device(node.jid("participant") or node.jid("from"))
-        sent = self._sent.get(node.get("id"))
-        if retry is None or target is None or sent is None:
+        sent, to_peer = self._sent.get(node.get("id")), self._peer_messages.get(node.get("id"))
+        if retry is None or target is None or (sent is None and to_peer is None):
             log.warning("%r cannot send again: %s", self.device, node.xml())
             return
         count = retry.number("count") or 0
@@ -309,6 +315,10 @@ class Actor(ABC):
             self.encryption.restart(target, node)
         except SignalError as error:
             log.warning("%r does not send again, the retry receipt is forged: %s", self.device, error)
+            return
+        if sent is None:
+            if to_peer is not None and target.account is self.account:
+                self.send_directly(target, to_peer, {"id": node.get("id"), "category": "peer"}, count=count)
             return
         message = sent.message
         attrs: dict[str, Attr] = {"id": sent.id, "t": str(int(sent.time.timestamp())), "device_fanout": "false"}

@@ -19,7 +19,7 @@ from whatsapp_mcp.simulator.people.sent import SentMessage
 from whatsapp_mcp.simulator.people.writing import SimSendOptions
 from whatsapp_mcp.simulator.service.calls import CallSignal, SimCall, new_call_id, offer, parse_signal
 from whatsapp_mcp.simulator.service.groups.group_membership import GroupMembership
-from whatsapp_mcp.simulator.service.router import Router
+from whatsapp_mcp.simulator.service.router import Router, notification
 from whatsapp_mcp.simulator.signal import SignalDevice
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.groups import Chat, GroupState, address
@@ -93,6 +93,18 @@ class VirtualContact(RespondingDevice):
     @property
     def number(self) -> str:
         return self.account.number
+
+    def change_number(self, number: str) -> None:
+        """Take another number; groups are told, and who has the contact in the address book.
+
+        Raises:
+            ValueError: it is no number, or taken.
+        """
+        old = self.account.pn
+        self._groups.renumber(self.account, number)
+        change = Node("modify", {"old": old, "new": self.account.pn})
+        for device in self._owner.devices.values():
+            device.deliver(notification(self.world, self.account.pn, "contacts", change))
 
     # --- writing ---
 

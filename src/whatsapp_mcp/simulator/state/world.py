@@ -49,14 +49,28 @@ class World:
         Raises:
             ValueError: not 7 to 15 digits, or taken.
         """
-        if not (number.isascii() and number.isdigit() and 7 <= len(number) <= 15 and number[0] != "0"):
-            raise ValueError(f"not an international phone number (7 to 15 digits, no leading 0): {number!r}")
-        if number in self._by_number:
-            raise ValueError(f"{number} already has an account")
+        self._check_free(number)
         account = SimAccount(number, push_name, lid_user=lid_user_for(number), business_name=business_name)
         self._by_number[number] = account
         self._by_lid[account.lid_user] = account
         return account
+
+    def _check_free(self, number: str) -> None:
+        if not (number.isascii() and number.isdigit() and 7 <= len(number) <= 15 and number[0] != "0"):
+            raise ValueError(f"not an international phone number (7 to 15 digits, no leading 0): {number!r}")
+        if number in self._by_number:
+            raise ValueError(f"{number} already has an account")
+
+    def renumber(self, account: SimAccount, number: str) -> None:
+        """Give an account another number; its LID stays.
+
+        Raises:
+            ValueError: as ``add_account``.
+        """
+        self._check_free(number)
+        del self._by_number[account.number]
+        account.number = number
+        self._by_number[number] = account
 
     def account(self, jid: Jid | None) -> SimAccount | None:
         """The account behind a number or LID; the device part is ignored."""

@@ -45,6 +45,8 @@ class Identities:
         """Entities that are new in this transaction."""
         self.moves = 0
         """How often an address got another entity."""
+        self.renumbered: list[tuple[int, int]] = []
+        """Of people who have another number than before, the entities of the old one and of the new one."""
 
     def done(self) -> None:
         """The transaction has ended."""
@@ -52,6 +54,7 @@ class Identities:
 
     def forget(self) -> None:
         self.made.clear()
+        self.renumbered.clear()
         self._cache.clear()
         self._paired.clear()
 
@@ -148,6 +151,7 @@ class Identities:
         self._connection.execute("UPDATE addresses SET entity = ? WHERE jid = ?", (new, str(lid)))
         self._cache.clear()
         self._set_lid(new, lid)
+        self.renumbered.append((old, new))
         return None
 
     def _set_lid(self, entity: int, lid: Jid) -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.errors import StoreError
-from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.app_state import (
     ChatChanged,
     ChatMarksRead,
@@ -31,6 +31,7 @@ from whatsapp_mcp.models.changes import (
     MessageReceived,
     MessageRevoked,
     MessageTranscribed,
+    NumberChanged,
     NumberSpelled,
     PlaceholderRedeemed,
     PollVoted,
@@ -39,6 +40,7 @@ from whatsapp_mcp.models.changes import (
     SealedReceived,
     SendFinished,
 )
+from whatsapp_mcp.models.notices import Happening, Notice
 from whatsapp_mcp.models.views import SealedStatement, StoredMessage
 from whatsapp_mcp.store import deferred, looks, sends
 from whatsapp_mcp.store.deferred import DeferredSends
@@ -404,6 +406,8 @@ class StoreWriter:
                     self._redeemed(change, now)
                 case IdentityLearned():
                     self._learn(change.lid, change.number, now)
+                case NumberChanged():
+                    self._tell_new_number(*self._entities(change.old, change.new), now)
                 case NumberSpelled():
                     self._unite(self._identities.spell(change.written, change.number), now)
                 case ContactSeen():
@@ -551,7 +555,23 @@ class StoreWriter:
             return
         if not self._identities.knows(*forms):
             self._unite(self._identities.learn(*forms), now)
+            while self._identities.renumbered:
+                self._tell_new_number(*self._identities.renumbered.pop(), now)
             self._sealed.address_learned(self._identities.address(one).entity)
+
+    def _entities(self, one: Jid, other: Jid) -> tuple[int, int]:
+        return self._identities.address(one).entity, self._identities.address(other).entity
+
+    def _tell_new_number(self, old: int, new: int, now: int) -> None:
+        """In both chats, which stay two: whose the old number is by now, nobody knows."""
+        if old == new or self._chats.stored(old) is None:
+            return
+        before, after = self._identities.jid_of(old), self._identities.jid_of(new)
+        if before.server != USER or after.server != USER or self._owner in (before, after):
+            return
+        notice = Notice(Happening.NEW_NUMBER, people=(before,), text=f"+{after.user}")
+        for chat in (before, after):
+            self._received(notice.received(chat, now, version=f"{before} {after}"), now)
 
     def _unite(self, union: Union | None, now: int) -> None:
         if union is None:

@@ -113,6 +113,8 @@ CHAT_READ: Final = frozenset(
         "displayName",
         "pnJID",
         "lidJID",
+        "newJID",
+        "oldJID",
     }
 )
 """Fields of Conversation."""
@@ -120,8 +122,6 @@ CHAT_NOT_READ: Final[Mapping[str, str]] = {
     "readOnly": _ASKED,
     "participant": _ASKED,
     "terminated": _ASKED,
-    "newJID": "a changed number; which addresses belong together is told elsewhere",
-    "oldJID": "a changed number; which addresses belong together is told elsewhere",
     "lastMsgTimestamp": "the messages tell",
     "endOfHistoryTransfer": "whether the phone has more is answered when more is asked for",
     "ephemeralSettingTimestamp": "the timer is what counts",

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 
 from whatsapp_mcp.jid import GROUP, LID, STATUS_BROADCAST, USER, Jid
 from whatsapp_mcp.models.app_state import ChatChanged, ChatMarkedRead
-from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned
+from whatsapp_mcp.models.changes import Change, ContactSeen, IdentityLearned, NumberChanged
 from whatsapp_mcp.whatsapp.history.call_log import call_of_log
 from whatsapp_mcp.whatsapp.history.messages import Place, readable
 from whatsapp_mcp.wire.boundary import jid, parse
@@ -109,6 +109,10 @@ def _conversation(conversation: Conversation, chat: Jid, own: tuple[Jid, ...]) -
         from_history=True,
     )
 
+    for old, new in ((conversation.oldJID, str(chat)), (str(chat), conversation.newJID)):
+        before, now = jid(old), jid(new)
+        if before is not None and now is not None and before.is_person and now.is_person:
+            yield NumberChanged(before.bare, now.bare)
     if conversation.markedAsUnread:
         yield ChatMarkedRead(chat, read=False, timestamp=conversation.conversationTimestamp * 1000)
 

@@ -178,6 +178,14 @@ class GroupMembership:
             group.members[heir] = "admin"
             self._notices.tell(group, account, participants_change(group, "promote", [heir]))
 
+    def renumber(self, account: SimAccount, number: str) -> None:
+        """Somebody takes another number, and the groups are told. Raises ValueError: it is no number, or taken."""
+        old = account.pn
+        self._world.renumber(account, number)
+        for group in self._world.groups.values():
+            if account in group.members:
+                self._notices.tell_renumbered(group, account, old)
+
     # --- by invitation ---
 
     def by_code(self, code: str) -> GroupState:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from whatsapp_mcp.simulator.service.groups.group_nodes import group_node
+from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.simulator.service.groups.group_nodes import group_node, participants_change
 from whatsapp_mcp.simulator.service.router import notification
 from whatsapp_mcp.simulator.state.accounts import SimAccount
 from whatsapp_mcp.simulator.state.faults import Faults
@@ -52,10 +53,26 @@ class GroupNotices:
         change = Node("delete" if group.picture is None else "set", attrs)
         self._send(group, actor, "picture", change, group.members)
 
-    def _send(self, group: GroupState, actor: SimAccount, kind: str, change: Node, to: Iterable[SimAccount]) -> None:
+    def tell_renumbered(self, group: GroupState, account: SimAccount, old: Jid) -> None:
+        """A member has another number. Who is named by LID is called as before."""
+        if group.addressing_mode == "pn":
+            change = participants_change(group, "modify", [account])
+            self._send(group, account, "w:gp2", change, group.members, name=old)
+
+    def _send(
+        self,
+        group: GroupState,
+        actor: SimAccount,
+        kind: str,
+        change: Node,
+        to: Iterable[SimAccount],
+        *,
+        name: Jid | None = None,
+    ) -> None:
+        """``name``: of the actor, where it is not that of now."""
         told: dict[str, Attr] = {
             "notify": actor.push_name,
-            "participant": group.name_of(actor),
+            "participant": name or group.name_of(actor),
             f"participant_{group.other_form}": group.other_name_of(actor),
             "addressing_mode": group.addressing_mode,
         }
