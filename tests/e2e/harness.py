@@ -10,11 +10,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import anyio
 from mcp import Client
@@ -191,11 +192,18 @@ async def http_server(
                 assert line, "the server ended"
                 if "http://" in line:
                     url = line[line.index("http://") :].split()[0]
+        threading.Thread(target=_read_to_its_end, args=(process.stderr,), daemon=True).start()
         yield url, (data_dir / "http-token").read_text().strip(), process
     finally:
         process.terminate()
         await anyio.to_thread.run_sync(process.wait)
-        process.stderr.close()
+
+
+def _read_to_its_end(errors: IO[str]) -> None:
+    """A program whose words nobody reads stands still when the pipe is full."""
+    with errors:
+        while errors.readline():
+            pass
 
 
 @asynccontextmanager

@@ -139,7 +139,7 @@ async def test_servers_and_session_process_are_killed_in_turn_and_the_others_go_
         (session,) = session_pids(data_dir)
 
         # A server that is killed in a call loses that call and nothing else.
-        simulator.faults.delay_answers(2)
+        simulator.faults.delay_answers(5)
         async with anyio.create_task_group() as tasks:
 
             async def doomed() -> None:

@@ -22,7 +22,8 @@ class CutConnection:
         self._changing = threading.Lock()
         self._closed = False
         self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def cut(self) -> None:
         """End all connections; new ones come through."""
@@ -43,8 +44,11 @@ class CutConnection:
 
     def close(self) -> None:
         self._closed = True
+        with contextlib.suppress(OSError):  # a thread that waits in accept() is not woken by close()
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
         self._listener.close()
-        self.cut()
+        self.heal()
 
     def _accept(self) -> None:
         while not self._closed:
