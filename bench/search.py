@@ -35,9 +35,6 @@ SECONDS_PER_MESSAGE: Final = 60e-6
 AT_MOST: Final = 3.0
 AT_MOST_IN_MORE: Final = 10.0
 """Milliseconds where a call that does nothing takes 0.28 ms: in up to a million messages, and in ten."""
-AT_MOST_OF_NEWS: Final = 5.0
-"""The same for catchUp in up to a million: a page of it is no list, but looks at up to 60 messages of each of its chats
-(some 900) for what waits for an answer, and shows 60."""
 MILLION: Final = 1_000_000
 MONTH: Final = 30 * 86_400_000
 LARGEST: Final = 5
@@ -90,13 +87,8 @@ async def measure(scale: Scale) -> list[Row]:
         nothing, ways = Way(nothing_server.NAME, dict), ways_of(history)
         await in_passes(host, [nothing, *ways.values()], scale.messages)
     floor, trivial = quantile(nothing.questions, 0.99), median(nothing.questions)
-
-    def at_most(way: Way) -> float:
-        if scale.messages > MILLION:
-            return here(AT_MOST_IN_MORE, trivial)
-        return here(AT_MOST_OF_NEWS if way.tool == "catchUp" else AT_MOST, trivial)
-
-    return [way.row(name, floor, at_most(way)) for name, way in ways.items()]
+    at_most = here(AT_MOST if scale.messages <= MILLION else AT_MOST_IN_MORE, trivial)
+    return [way.row(name, floor, at_most) for name, way in ways.items()]
 
 
 async def in_passes(host: Host, ways: Sequence[Way], messages: int) -> None:

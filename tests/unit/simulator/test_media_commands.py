@@ -157,3 +157,48 @@ async def test_faults_of_the_media_hosts(commands: Commands) -> None:
     assert (faults.cut_download.take(), faults.corruption.take()) == (True, True)
     await commands.run("clear_faults", {})
     assert (faults.download_refusal.take(), faults.slowness.take()) == (None, None)
+
+
+async def test_what_the_owner_does_on_the_phone(commands: Commands) -> None:
+    simulator = commands._simulator
+    ana = simulator.contact("Ana").account
+    for command, arguments in (
+        ("phone_pin", {}),
+        ("phone_archive", {}),
+        ("phone_mute", {}),
+        ("phone_mark_read", {"read": False}),
+        ("phone_star", {"message_id": "M1"}),
+        ("phone_delete_message", {"message_id": "M2"}),
+        ("phone_delete_chat", {}),
+    ):
+        await commands.run(command, {"chat": "Ana", **arguments})
+    entries = {index for name in ("regular_low", "regular_high") for index in simulator.phone._collection(name).entries}
+    assert {(index[0], index[1]) for index in entries} == {
+        (kind, str(ana.lid))
+        for kind in ("pin_v1", "archive", "mute", "markChatAsRead", "star", "deleteMessageForMe", "deleteChat")
+    }
+    await commands.run("phone_pin", {"chat": str(ana.pn)})
+    assert ("pin_v1", str(ana.pn)) in simulator.phone._collection("regular_low").entries
+    with pytest.raises(LookupError):
+        await commands.run("phone_pin", {"chat": "Nobody"})
+
+
+async def test_posts_are_edited_and_deleted(commands: Commands) -> None:
+    commands._simulator.add_newsletter("News", posts=["one", "two"])
+    await commands.run("newsletter_edit", {"newsletter": "News", "server_id": 100, "text": "one, mended"})
+    await commands.run("newsletter_delete", {"newsletter": "News", "server_id": 101})
+    posts = await commands.run("newsletter_posts", {"newsletter": "News"})
+    assert [(post["text"], post["deleted"]) for post in posts] == [("one, mended", False), ("", True)]
+    with pytest.raises(LookupError):
+        await commands.run("newsletter_delete", {"newsletter": "News", "server_id": 999})
+
+
+async def test_a_contact_takes_another_number(commands: Commands) -> None:
+    simulator = commands._simulator
+    ana = simulator.contact("Ana").account
+    lid = ana.lid
+    await commands.run("change_number", {"contact": "Ana", "number": "12025550999"})
+    assert (ana.number, ana.lid) == ("12025550999", lid)
+    assert simulator.world.account(ana.pn) is ana
+    with pytest.raises(ValueError, match="already"):
+        await commands.run("change_number", {"contact": "Ana", "number": simulator.contact("Bea").number})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.models.changes import ContactSeen, IdentityLearned, MessageEdited, MessageReceived
 from whatsapp_mcp.models.content import Content, MessageKind, Quote
 from whatsapp_mcp.models.views import Message
-from whatsapp_mcp.store.read import named
+from whatsapp_mcp.store.read import named, views
 from whatsapp_mcp.store.read.named import MENTIONS
 
 STRANGER = Jid("83333333333333", "lid")
@@ -92,6 +93,20 @@ def test_voters_and_cards_are_named(store: Store) -> None:
     found = store.reader.message("M2", GROUP)
     assert found is not None
     assert [(one.jid, one.name) for one in found.cards] == [(BORIS, "Boris"), (ANA_LID, None)]
+
+
+def test_each_card_is_looked_through_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = f"BEGIN:VCARD\nFN:B.\nTEL;waid={BORIS.user}:+7 916\nEND:VCARD"
+    store.apply([replace(said(""), content=Content(MessageKind.CONTACT, "B.", extra={"vcards": [card]}))])
+    looked: list[object] = []
+
+    def counted(extra: Mapping[str, object]) -> list[Jid]:
+        looked.append(extra)
+        return named.on_cards(extra)
+
+    monkeypatch.setattr(views, "on_cards", counted)
+    assert [one.jid for one in shown(store).cards] == [BORIS]
+    assert len(looked) == 1
 
 
 def test_of_many_who_are_mentioned_some_are_named_and_all_are_counted(store: Store) -> None:

@@ -18,6 +18,7 @@ from whatsapp_mcp.simulator.control.fault_commands import FaultCommands
 from whatsapp_mcp.simulator.control.group_commands import GroupCommands
 from whatsapp_mcp.simulator.control.history_commands import HistoryCommands
 from whatsapp_mcp.simulator.control.media_commands import MediaCommands, sent_json
+from whatsapp_mcp.simulator.control.phone_commands import PhoneCommands
 from whatsapp_mcp.simulator.people.contact import VirtualContact
 from whatsapp_mcp.simulator.people.writing import SimSendOptions
 from whatsapp_mcp.simulator.server import Simulator
@@ -26,7 +27,7 @@ from whatsapp_mcp.simulator.state.accounts import account_of
 Json = dict[str, Any]
 
 
-class Commands(GroupCommands, MediaCommands, HistoryCommands, FaultCommands):
+class Commands(GroupCommands, MediaCommands, HistoryCommands, FaultCommands, PhoneCommands):
     """What can be asked over the socket. Every method's arguments are checked; an unknown one is an error."""
 
     def __init__(self, simulator: Simulator, stop: Callable[[], None] | None = None) -> None:

@@ -122,6 +122,16 @@ class HistoryCommands:
         channel = self._simulator.newsletter(newsletter)
         return _post(channel.post_image(image.read_bytes(), caption=text) if image else channel.post(text))
 
+    def do_newsletter_edit(self, newsletter: str, server_id: int, text: str) -> None:
+        """Replace the text of a post."""
+        channel = self._simulator.newsletter(newsletter)
+        channel.edit(_required(channel, server_id), text)
+
+    def do_newsletter_delete(self, newsletter: str, server_id: int) -> None:
+        """Take a post back."""
+        channel = self._simulator.newsletter(newsletter)
+        channel.delete(_required(channel, server_id))
+
     def do_newsletter_posts(self, newsletter: str) -> list[Json]:
         """What was published, by whomever."""
         return [_post(post) for post in self._simulator.newsletter(newsletter).posts]
@@ -138,10 +148,7 @@ class HistoryCommands:
     def do_newsletter_react(self, newsletter: str, server_id: int, contact: str, emoji: str) -> None:
         """A contact reacts to a post; an empty emoji takes the reaction back."""
         channel = self._simulator.newsletter(newsletter)
-        post = channel.find(server_id)
-        if post is None:
-            raise LookupError(f"{newsletter} has no post {server_id}")
-        channel.react(self._simulator.contact(contact), post, emoji)
+        channel.react(self._simulator.contact(contact), _required(channel, server_id), emoji)
 
     def _newsletter(self, newsletter: Newsletter) -> Json:
         follower = newsletter.followers.get(self._simulator.phone.account)
@@ -153,6 +160,13 @@ class HistoryCommands:
             "posts": len(newsletter.posts),
             "role": follower.role if follower else None,
         }
+
+
+def _required(channel: Newsletter, server_id: int) -> Post:
+    post = channel.find(server_id)
+    if post is None:
+        raise LookupError(f"{channel.name} has no post {server_id}")
+    return post
 
 
 def _post(post: Post) -> Json:

@@ -52,13 +52,16 @@ _LAST_OWN: Final = (
 )
 _TEXT: Final = 2_000
 """Characters of a message of others in which a question is looked for."""
-_ROWS: Final = (
-    "SELECT place, from_me, kind, sender, revoked_at,"
+_COLUMNS: Final = (
+    "place, from_me, kind, sender, revoked_at,"
     f" CASE WHEN from_me = 0 THEN substr(text, 1, {_TEXT}) END, mentions, reply_to_sender,"
     " instr(extra, '\"mentions_all\":true') > 0 AS mentions_all,"
     f' instr(extra, \'"outcome":"{CallOutcome.MISSED}"\') > 0 AS missed'
-    f" FROM messages WHERE arrival IN (SELECT place & {ARRIVAL_MASK} {{source}} ORDER BY place DESC LIMIT {EXAMINED})"
-    " ORDER BY place DESC"
+)
+_NEWEST_FIRST: Final = f"ORDER BY place DESC LIMIT {EXAMINED}"
+_ROWS: Final = f"SELECT {_COLUMNS} {_SINCE} {_NEWEST_FIRST}"
+_LATE_ROWS: Final = (  # their index is not in the order of places: all of them are sorted, without their texts
+    f"SELECT {_COLUMNS} FROM messages WHERE arrival IN (SELECT arrival {_LATE} {_NEWEST_FIRST}) ORDER BY place DESC"
 )
 _NAMES: Final = (
     "SELECT addresses.id, person.jid, person.name FROM addresses"
@@ -69,6 +72,8 @@ _OWN: Final = (
     " WHERE jid IN (SELECT value FROM meta WHERE key IN ('owner_number', 'owner_lid')))"
 )
 
+_NOTICE: Final = MessageKind.NOTICE.value
+_CALL: Final = MessageKind.CALL.value
 _LINK: Final = re.compile(r"\b(?:https?://|www\.)\S+", re.IGNORECASE)
 _MARK: Final = re.compile(r"[?？؟՞፧⁇⁈⁉‽⸮﹖︖❓❔\u037e;]")
 _QUESTION: Final = re.compile(rf"{_MARK.pattern}(?!\w)(?:(?<!;)|(?<=[\u0370-\u03ff\u1f00-\u1fff];))")
@@ -146,8 +151,9 @@ def _drafts(
 ) -> list[_Draft | None]:
     """Of some of these chats; None where only the owner wrote."""
     drafts = [_Draft(entity, newest) for newest, entity in waiting]
-    for source in (_SINCE, _LATE) if stretch.late < stretch.until else (_SINCE,):
-        _examine(connection, source.format(chat=":chat"), stretch, drafts)
+    _examine(connection, _ROWS, _SINCE, stretch, drafts)
+    if stretch.late < stretch.until:
+        _examine(connection, _LATE_ROWS, _LATE, stretch, drafts)
     for draft in drafts:
         _look_through(draft, own)
     told = [None if draft.only_ours else draft for draft in drafts]
@@ -162,18 +168,17 @@ def _of_chats(stretch: Stretch, drafts: Iterable[_Draft]) -> list[dict[str, int]
     return [values | {"chat": draft.entity} for draft in drafts]
 
 
-def _examine(connection: StoreConnection, source: str, stretch: Stretch, drafts: Sequence[_Draft]) -> None:
+def _examine(connection: StoreConnection, rows: str, source: str, stretch: Stretch, drafts: Sequence[_Draft]) -> None:
+    """``rows``: those of ``source`` that are looked at; the others are counted."""
     more = []
-    for draft, found in zip(
-        drafts, connection.each(_ROWS.format(source=source), _of_chats(stretch, drafts)), strict=True
-    ):
+    asked = connection.each(rows.format(chat=":chat"), _of_chats(stretch, drafts))
+    for draft, found in zip(drafts, asked, strict=True):
         draft.rows += found
         draft.messages += len(found)
         if len(found) == EXAMINED:  # and there may be more
             more.append(draft)
-    for draft, ((counted,),) in zip(
-        more, connection.each(_COUNT.format(source=source), _of_chats(stretch, more)), strict=True
-    ):
+    counts = connection.each(_COUNT.format(source=source.format(chat=":chat")), _of_chats(stretch, more))
+    for draft, ((counted,),) in zip(more, counts, strict=True):
         draft.messages += counted - EXAMINED
 
 
@@ -184,7 +189,7 @@ def _look_through(draft: _Draft, own: set[str]) -> None:
         if revoked_at is not None:
             continue
         draft.places.append(place)
-        is_notice, is_call = kind == MessageKind.NOTICE, kind == MessageKind.CALL
+        is_notice, is_call = kind == _NOTICE, kind == _CALL
         draft.group_changes += is_notice
         draft.missed_calls += bool(is_call and missed)
         if from_me:
