@@ -55,16 +55,12 @@ def stutter(choice: random.Random, ended: threading.Event) -> None:
                 pid = choice.choice([*pids, *[0] * (6 - len(pids))])  # of two, each would stand still most of the time
                 with suppress(ProcessLookupError):  # it ended
                     if pid:
-                        stop(pid, handle := os.pidfd_open(pid))
-                        stopped[handle] = now + choice.uniform(0.02, 0.6)
+                        stopped[handle := os.pidfd_open(pid)] = now + choice.uniform(0.02, 0.6)
+                        if pid in family(os.getpid()):  # so that the handle is that of who was found there
+                            signal.pidfd_send_signal(handle, signal.SIGSTOP)
     finally:
         for handle in stopped:
             go_on(handle)
-
-
-def stop(pid: int, handle: int) -> None:
-    if pid in family(os.getpid()):  # still: the handle is that of the process that was found there
-        signal.pidfd_send_signal(handle, signal.SIGSTOP)
 
 
 def go_on(handle: int) -> None:
@@ -91,7 +87,11 @@ def main() -> int:
 
     threading.Thread(target=reap, daemon=True).start()
     sys.stderr.write(f"stutters with --seed {options.seed}\n")
-    stutter(random.Random(options.seed), ended)
+    try:
+        stutter(random.Random(options.seed), ended)
+    finally:
+        if not ended.is_set():
+            os.kill(run.pid, signal.SIGTERM)
     return codes[run.pid]
 
 

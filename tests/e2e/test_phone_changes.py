@@ -20,7 +20,7 @@ MARKS = ("pinned", "archived", "muted_until")
 async def comes_to(host: Host, contact: VirtualContact, **marks: object) -> Json:
     """Wait until a chat is listed with these marks, and no others."""
     shown: Json = {}
-    with anyio.move_on_after(60):
+    with anyio.move_on_after(120):
         while True:
             rows = await chats_with(host, contact)
             rows = rows or (await host.call("listChats", archived=True, limit=100))["data"]
@@ -38,7 +38,7 @@ async def test_what_is_changed_here_stays_until_the_phone_changes_it(shared: Sha
         boris = await simulator.add_contact("Boris changed there")
         for contact in (ana, boris):
             contact.say("hi")
-            await host.call("waitForMessage", phone=contact.number, timeout=40)
+            await host.call("waitForMessage", phone=contact.number, cursor="0", timeout=40)
         await host.call("pinChat", chat_jid=ana.number, pinned=True)
         await comes_to(host, ana, pinned=True)
         phone.mute(boris.account.pn)
@@ -55,10 +55,10 @@ async def test_a_name_that_is_saved_on_the_phone(shared: SharedAccount) -> None:
     async with shared.borrowed() as (simulator, host):
         ana = await simulator.add_contact("Ana to be saved", push_name="ana77")
         ana.say("hi")
-        await host.call("waitForMessage", phone=ana.number, timeout=40)
+        await host.call("waitForMessage", phone=ana.number, cursor="0", timeout=40)
         for name in ("Ana Ruiz", "Ana Ruiz Gil"):
             simulator.phone.save_contact(ana.account, name)
-            with anyio.fail_after(60):
+            with anyio.fail_after(120):
                 while [row["name"] for row in await chats_with(host, ana)] != [name]:
                     await anyio.sleep(0.1)
 
@@ -67,7 +67,7 @@ async def test_a_chat_is_as_the_phone_has_it(shared: SharedAccount) -> None:
     async with shared.borrowed() as (simulator, host):
         ana, phone = await simulator.add_contact("Ana on the phone"), ChatSettings(simulator.phone)
         ana.say("hi")
-        await host.call("waitForMessage", phone=ana.number, timeout=40)
+        await host.call("waitForMessage", phone=ana.number, cursor="0", timeout=40)
         await comes_to(host, ana)
         phone.pin(ana.account.pn)
         await comes_to(host, ana, pinned=True)
@@ -105,13 +105,13 @@ async def test_what_neonize_says_nothing_of_is_read_soon(tmp_path: Path) -> None
         phone.star(ana.account.lid, kept.id)
         phone.pin(ana.account.lid, pinned=False)
         await shows(host, ana, {"kept": True, "starred": None})
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             while (await host.call("listLabels"))["data"] == [] or await chats_with(host, boris):
                 await anyio.sleep(0.1)
         (label,) = (await host.call("listLabels"))["data"]
         assert label["name"] == "Customers"
         phone.mark_read(ana.account.lid, read=False)
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             while not (await chats_with(host, ana))[0].get("marked_unread"):
                 await anyio.sleep(0.1)
         ana.say("after all that")
@@ -121,7 +121,7 @@ async def test_what_neonize_says_nothing_of_is_read_soon(tmp_path: Path) -> None
 async def shows(host: Host, contact: VirtualContact, wanted: dict[str, bool | None]) -> None:
     """Wait until a chat has these messages, each starred or not."""
     shown: dict[str, bool | None] = {}
-    with anyio.move_on_after(60):
+    with anyio.move_on_after(120):
         while shown != wanted:
             await anyio.sleep(0.1)
             result = await host.raw("getChatMessages", {"chat_jid": contact.number, "limit": 100})
