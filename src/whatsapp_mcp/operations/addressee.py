@@ -1,11 +1,15 @@
-"""To whom something is sent: a chat that can be written to from here, under the address that works."""
+"""To whom something is sent: a chat that can be written to from here, under the address that works; and whom it
+mentions."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Iterable
 
 from whatsapp_mcp.errors import InvalidArgument, NotFound, RateLimited, SessionTimeout, WhatsAppRefused
 from whatsapp_mcp.jid import BROADCAST, USER, Jid
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import check_membership, kind_of, resolve
+from whatsapp_mcp.operations.targets import check_membership, kind_of, person, resolve
 from whatsapp_mcp.pipe.account import CheckNumbers
 from whatsapp_mcp.policy.limits import LimitKind
 
@@ -37,6 +41,21 @@ def check_writable(chat: Jid, field: str = "phone") -> None:
             field=field,
             next_step="Write to the people one by one.",
         )
+
+
+async def in_digits(services: Services, text: str, named: Iterable[str]) -> tuple[str, tuple[Jid, ...]]:
+    """The text, and the people of the parameter ``mentions``.
+
+    Where one of them has the name after an @ in it, the digits take its place: phones show the name only for these.
+
+    Raises:
+        WhatsAppMcpError: nobody, or more than one, is meant, or no person.
+    """
+    names = dict.fromkeys(entry.strip().removeprefix("@") for entry in named)
+    people = {name: await person(services, name, field="mentions") for name in names}
+    for name in sorted(people, key=len, reverse=True):  # "@Ana Maria" before "@Ana"
+        text = re.sub(rf"(?<![\w@.])@{re.escape(name)}(?!\w)", f"@{people[name].user}", text, flags=re.IGNORECASE)
+    return text, tuple(people.values())
 
 
 async def _as_whatsapp_knows(services: Services, number: Jid, field: str) -> Jid:

@@ -17,7 +17,7 @@ import anyio.to_thread
 from whatsapp_mcp.catalog.operation import Operation
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import USER, Jid
-from whatsapp_mcp.operations.addressee import recipient
+from whatsapp_mcp.operations.addressee import in_digits, recipient
 from whatsapp_mcp.operations.batch import each
 from whatsapp_mcp.operations.moments import moment_to_come
 from whatsapp_mcp.operations.outcome import Arguments
@@ -32,6 +32,8 @@ _NUMBER: Final = re.compile(r"(?<!\d)\+?\d[\d\s().-]{5,18}\d(?!\d)")
 _NAME_LENGTH: Final = 60
 _PLAIN: Final = re.compile(r"(?:[^\W\d]{1,15}[^\w=:]{1,5}){0,11}[^\W\d]{0,15}[^\w=:]{0,5}", re.ASCII)
 """Some words without a digit: nothing that looks like a secret. What looks for one takes long to load."""
+_MENTIONS: Final = "mentions"
+"""The parameter that names people whom a text notifies."""
 _NUMBERS: Final = 100
 """So many numbers of a text are looked up."""
 _LOOKS: Final = "whatsapp_mcp.policy.secrets"
@@ -51,11 +53,15 @@ async def described(services: Services, operation: Operation, arguments: Argumen
     added = await _people(services, given, touches.adds)
     # After the people: WhatsApp may be asked about the number of a chat.
     chats, failed = await _chats(services, operation, given)
+    # As the caller wrote them: a name says more to the owner than the digits that take its place.
     texts = {name: _text(given[name]) for name in touches.text if given.get(name)}
+    if given.get(_MENTIONS):
+        people += await _mentioned(services, given, chats)
     files = await _files(services, touches.files, given)
     source = next((file.source for file in files if file.source is not None), None)
     if touches.forwards is not None:
-        source, _ = await stored_message(services, given[touches.forwards])
+        source, texts["message"] = await _forwarded(services, given[touches.forwards])
+    texts |= {file.field: file.text for file in files if file.text}
     due = (
         moment_to_come(given[touches.later], touches.later, now_ms(), services.settings.zone)
         if touches.later is not None
@@ -80,6 +86,25 @@ async def described(services: Services, operation: Operation, arguments: Argumen
         others_numbers=await _numbers_of_others(services, texts, chats),
         failed=failed,
     )
+
+
+async def _mentioned(services: Services, given: Arguments, chats: Collection[Jid]) -> tuple[Party, ...]:
+    """People whom a text mentions by the parameter for it, who learn of it under their numbers, or LIDs; in ``given``,
+    these stand for their names. Who writes in a group is known there."""
+    given["message"], people = await in_digits(services, given["message"], given[_MENTIONS])
+    given[_MENTIONS] = [str(jid) for jid in people]
+
+    def news(store: StoreReader) -> tuple[Party, ...]:
+        there = {person for person in people if any(store.writes_in(person, chat) for chat in chats if chat.is_group)}
+        return tuple(_party(store, jid) for jid in people if jid not in there)
+
+    return await services.store.read(news)
+
+
+async def _forwarded(services: Services, message_id: str) -> tuple[Jid, str]:
+    """The chat of a message that is forwarded, and what can be read in it."""
+    chat, message = await stored_message(services, message_id)
+    return chat, "\n".join(filter(None, (message.file_name, message.text)))
 
 
 async def _chats(
@@ -220,5 +245,12 @@ async def digest_of(services: Services, call: Call, grant: str) -> str:
         from whatsapp_mcp.operations.sent_files import digests
 
         files = await digests(services, call)
-    exactly = {"operation": call.operation.name, "arguments": call.arguments, "files": files, "grant": grant}
+    exactly: dict[str, object] = {
+        "operation": call.operation.name,
+        "arguments": call.arguments,
+        "files": files,
+        "grant": grant,
+    }
+    if call.operation.touches.forwards is not None:  # its writer can edit it meanwhile
+        exactly["forwarded"] = await _forwarded(services, str(call.arguments[call.operation.touches.forwards]))
     return hashlib.sha256(json.dumps(exactly, sort_keys=True, default=str).encode()).hexdigest()

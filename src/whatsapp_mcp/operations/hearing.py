@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.models.content import TRANSCRIPT
+from whatsapp_mcp.models.content import TRANSCRIPT, MessageKind
 from whatsapp_mcp.models.view import View
 from whatsapp_mcp.models.views import Line, Message
 from whatsapp_mcp.operations.outcome import Rows
@@ -83,6 +83,8 @@ def _others_speak_beside(message: Message) -> bool:
 def _names_beside(line: Line) -> Iterator[str]:
     """Names that others may have chosen, shown with a message of the owner's."""
     names = [line.chat_name, *(person.name for person in line.mentions)]
+    if line.kind is MessageKind.NOTICE:
+        names += _names_in_notice(line.extra)
     if isinstance(line, Message):
         marks = (line.pinned, line.kept)
         names += (person.name for person in line.cards)
@@ -91,6 +93,13 @@ def _names_beside(line: Line) -> Iterator[str]:
         # Somebody without a name is shown by the number.
         if name and not name.lstrip("+").isdigit():
             yield name
+
+
+def _names_in_notice(facts: Mapping[str, object]) -> list[str]:
+    """Of people to whom something happened in a group."""
+    people = facts.get("people")
+    named = [one.get("name") for one in people if isinstance(one, dict)] if isinstance(people, list) else []
+    return [name for name in (facts.get("by_name"), *named) if isinstance(name, str)]
 
 
 def names_in(results: Any, of: Jid | None = None) -> Heard:

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from whatsapp_mcp.errors import InvalidArgument
-from whatsapp_mcp.jid import Jid
+from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.models.outgoing import ContactOut, LocationOut, PollOut, TextOut
-from whatsapp_mcp.operations.addressee import recipient
+from whatsapp_mcp.operations.addressee import in_digits, recipient
 from whatsapp_mcp.operations.outcome import Outcome
 from whatsapp_mcp.operations.registry import operation
 from whatsapp_mcp.operations.sending import SUCCESS, addressed, replying, send
 from whatsapp_mcp.operations.services import Services
-from whatsapp_mcp.operations.targets import number, person
+from whatsapp_mcp.operations.targets import number
 from whatsapp_mcp.pipe.account import SetPresence
 from whatsapp_mcp.pipe.messages import SetChatPresence
 
@@ -36,17 +36,11 @@ async def send_message(services: Services, arguments: args.SendMessageArguments)
 
 
 async def mentioned_in(services: Services, text: str, named: Iterable[str]) -> tuple[str, tuple[Jid, ...]]:
-    """The text, and whom it notifies: those of the parameter ``mentions``, and the numbers after an @ in it.
-
-    Where one of them has the name after the @, the digits take its place: phones show the name only for these.
-    """
-    names = dict.fromkeys(entry.strip().removeprefix("@") for entry in named)
-    people = {name: await person(services, name, field="mentions") for name in names}
-    for name in sorted(people, key=len, reverse=True):  # "@Ana Maria" before "@Ana"
-        text = re.sub(rf"(?<![\w@.])@{re.escape(name)}(?!\w)", f"@{people[name].user}", text, flags=re.IGNORECASE)
-    written = [Jid(digits, "s.whatsapp.net") for digits in _MENTION.findall(text)]
-    lids = {jid.user for jid in people.values() if jid.is_lid}
-    return text, tuple(dict.fromkeys([*people.values(), *(jid for jid in written if jid.user not in lids)]))
+    """The text, and whom it notifies: those of the parameter ``mentions``, and the numbers after an @ in it."""
+    text, people = await in_digits(services, text, named)
+    written = [Jid(digits, USER) for digits in _MENTION.findall(text)]
+    lids = {jid.user for jid in people if jid.is_lid}
+    return text, tuple(dict.fromkeys([*people, *(jid for jid in written if jid.user not in lids)]))
 
 
 @operation("sendLocation")

@@ -10,10 +10,11 @@ import anyio.to_thread
 
 from whatsapp_mcp.media.policy import MediaPolicy
 from whatsapp_mcp.media.source import paths
+from whatsapp_mcp.media.source.data_uri import beginning_of
 from whatsapp_mcp.operations.media_files import message_with_media, sending_policy
 from whatsapp_mcp.operations.services import Services
 from whatsapp_mcp.policy.call import Call, SentFile
-from whatsapp_mcp.policy.secrets import FILE_LOOKED_AT, secrets_in_file
+from whatsapp_mcp.policy.secrets import FILE_LOOKED_AT, secrets_in_file, text_of
 
 _CHUNK: Final = 1 << 20
 
@@ -25,7 +26,7 @@ async def look_at(services: Services, field: str, value: str) -> SentFile:
         WhatsAppMcpError: it cannot be sent; as the handler would.
     """
     if value[:5].lower() == "data:":
-        return SentFile(field, "content that the call brings along", local=False, size=len(value) * 3 // 4)
+        return await anyio.to_thread.run_sync(_brought_along, field, value)
     if (message := await message_with_media(services, field, value)) is not None:
         called = f"the {message.kind.value} of the message {message.id}"
         return SentFile(field, called, local=False, size=message.file_length or 0, source=message.chat)
@@ -38,6 +39,13 @@ async def look_at(services: Services, field: str, value: str) -> SentFile:
         return SentFile(field, name, local=True, size=size, secrets=found)
 
     return await anyio.to_thread.run_sync(look)
+
+
+def _brought_along(field: str, uri: str) -> SentFile:
+    name, head = beginning_of(uri, field=field, size=FILE_LOOKED_AT)
+    found = tuple(f"{secret.kind} ({secret.excerpt})" for secret in secrets_in_file(name, head))
+    called = "content that the call brings along"
+    return SentFile(field, called, local=False, size=len(uri) * 3 // 4, secrets=found, text=text_of(head))
 
 
 async def digests(services: Services, call: Call) -> list[str]:

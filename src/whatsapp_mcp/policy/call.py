@@ -39,6 +39,8 @@ class SentFile:
     """What looks like a secret in it, in words."""
     source: Jid | None = None
     """The chat in which it came, of a received file."""
+    text: str = ""
+    """Of a text that the call brings along: its beginning."""
 
 
 @dataclass(frozen=True, slots=True)

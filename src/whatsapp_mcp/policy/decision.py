@@ -7,12 +7,14 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.policy.call import Call
+from whatsapp_mcp.policy.call import Call, Party
 from whatsapp_mcp.policy.rules import Ask, When
 from whatsapp_mcp.policy.taint import ANYBODY
 
 _LONG: Final = 40
 """Characters of one piece of an address that could carry something out."""
+_LONG_TOGETHER: Final = 80
+"""Characters of a path, or of a host, that could: cut into short pieces, a text is as long."""
 
 _TOLD: Final[Mapping[str, str]] = {
     "first_contact": "somebody would hear from the owner for the first time",
@@ -99,7 +101,12 @@ def _given_away(call: Call) -> list[str]:
     """Whose numbers others would learn: those in the texts, and those on a contact card."""
     cards = call.people if call.operation.touches.act == "send" else ()
     at = {party.jid for party in call.chats}
-    return [*call.others_numbers, *(party.called for party in cards if party.facts.known and party.jid not in at)]
+    return [*call.others_numbers, *(party.called for party in cards if _is_news(party) and party.jid not in at)]
+
+
+def _is_news(party: Party) -> bool:
+    """Whether others would learn from the owner how this person is reached."""
+    return party.facts.known and not party.facts.own
 
 
 def _others(chats: set[Jid]) -> str:
@@ -116,11 +123,13 @@ def _listed(names: list[str] | tuple[str, ...]) -> str:
 
 def carries(link: str) -> bool:
     """Whether opening this address could tell its server more than which page is wanted: a query, a user, a fragment,
-    or a piece of path or host that is long or encoded."""
+    a piece of path or host that is long or encoded, or many short ones."""
     try:
         parts = urlsplit(link)
     except ValueError:
         return True
     if parts.query or parts.fragment or "@" in parts.netloc or unquote(parts.path) != parts.path:
+        return True
+    if len(parts.path) > _LONG_TOGETHER or len(parts.netloc) > _LONG_TOGETHER:
         return True
     return any(len(piece) > _LONG for piece in (*parts.path.split("/"), *parts.netloc.split(".")))

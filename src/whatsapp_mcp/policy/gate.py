@@ -123,7 +123,10 @@ class Gate:
             passage.reservation = await self.beside_loop(counted)
         try:
             if why:
-                await self._confirm(passage, call, rules, why, await digest())
+                asked = await digest()
+                await self._confirm(passage, call, rules, why, asked)
+                if await digest() != asked:
+                    raise _changed(passage)
         except BaseException:
             with CancelScope(shield=True):
                 await self.beside_loop(partial(self.undone, passage))
@@ -282,6 +285,15 @@ def _refused(passage: Passage, rule: str, why: str, *, where: str = "policy.toml
         f"{why} (rule {rule})",
         next_step=f"Tell the user; the owner of the account can change it: {where}.",
         details={"rule": rule},
+    )
+
+
+def _changed(passage: Passage) -> NotAllowed:
+    passage.decision = AuditDecision.REFUSED
+    return NotAllowed(
+        "what would be sent was changed while the owner was asked about it",
+        next_step="Call again: the owner is asked about what it holds now.",
+        details={"rule": "confirmation"},
     )
 
 

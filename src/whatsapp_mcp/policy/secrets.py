@@ -19,7 +19,7 @@ from whatsapp_mcp.policy.secret_folding import folded, joined_singles
 from whatsapp_mcp.policy.secret_keys import Found, keys_in
 from whatsapp_mcp.policy.secret_numbers import cards_in, ibans_in, seed_phrases_in
 
-__all__ = ["FILE_LOOKED_AT", "LOOKED_AT", "Found", "secrets_in", "secrets_in_file"]
+__all__ = ["FILE_LOOKED_AT", "LOOKED_AT", "Found", "secrets_in", "secrets_in_file", "text_of"]
 
 LOOKED_AT: Final = 65_536
 """Characters of a text, as many as WhatsApp allows. The worst of them take some tenths of a second, ordinary ones
@@ -59,7 +59,7 @@ def secrets_in_file(name: str, head: bytes) -> tuple[Found, ...]:
         head: its first bytes, of which ``FILE_LOOKED_AT`` are looked at. What is packed (PDF, Office, ZIP, pictures)
             is not looked into.
     """
-    return _some([*_by_name(PurePath(name).name.lower(), head), *_in_text(_text(head[:FILE_LOOKED_AT]))])
+    return _some([*_by_name(PurePath(name).name.lower(), head), *_in_text(text_of(head[:FILE_LOOKED_AT]))])
 
 
 def _in_text(text: str) -> Iterator[Found]:
@@ -80,8 +80,8 @@ def _by_name(name: str, head: bytes) -> Iterator[Found]:
         yield Found(kind, "the whole file")
 
 
-def _text(head: bytes) -> str:
-    """Empty when it is none."""
+def text_of(head: bytes) -> str:
+    """Of a file that begins so; empty when it is no text."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return head.decode("utf-16", "replace")
     if b"\0" in head[:8_192] or head.startswith((b"%PDF", b"PK\x03\x04")):

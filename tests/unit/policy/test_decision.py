@@ -132,6 +132,8 @@ def test_each_rule_can_be_switched(rule: str) -> None:
         ("https://example.com/%53ecret", True),
         (f"https://example.com/{'a' * 41}", True),
         (f"https://{'a' * 41}.example.com/", True),
+        (f"https://example.com/{'/'.join(['word'] * 20)}", True),
+        (f"https://{'.'.join(['word'] * 20)}.example.com/", True),
         ("https://[broken", True),
     ],
 )

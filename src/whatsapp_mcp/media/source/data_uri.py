@@ -22,12 +22,7 @@ def write_data_uri(uri: str, target: Path, *, field: str, limit: int) -> str:
     Raises:
         InvalidArgument: it is malformed, empty, or larger than ``limit`` bytes.
     """
-    head, comma, body = uri.partition(",")
-    if not comma:
-        raise InvalidArgument(f"{field}: a data: URI needs a comma before its data.", field=field)
-    parameters = [part.strip() for part in head.split(":", 1)[1].split(";")]
-    encoded = "base64" in (part.lower() for part in parameters)
-    name = next((unquote(part[5:]) for part in parameters if part.lower().startswith("name=")), "")
+    name, encoded, body = _parts(uri, field)
     if len(body) > 3 * limit + 1024:  # percent-encoding takes at most three characters for a byte
         raise _too_large(field, limit)
     written = 0
@@ -40,6 +35,24 @@ def write_data_uri(uri: str, target: Path, *, field: str, limit: int) -> str:
     if not written:
         raise InvalidArgument(f"{field}: the data: URI is empty.", field=field)
     return name
+
+
+def beginning_of(uri: str, *, field: str, size: int) -> tuple[str, bytes]:
+    """The name parameter, and at most ``size`` of the first bytes. Raises InvalidArgument: it is malformed."""
+    name, encoded, body = _parts(uri, field)
+    pieces = _base64_pieces(body, field) if encoded else _percent_pieces(body)
+    return name, next(pieces, b"")[:size]
+
+
+def _parts(uri: str, field: str) -> tuple[str, bool, str]:
+    """The name parameter or "", whether it is base64, and the encoded data."""
+    head, comma, body = uri.partition(",")
+    if not comma:
+        raise InvalidArgument(f"{field}: a data: URI needs a comma before its data.", field=field)
+    parameters = [part.strip() for part in head.split(":", 1)[1].split(";")]
+    encoded = "base64" in (part.lower() for part in parameters)
+    name = next((unquote(part[5:]) for part in parameters if part.lower().startswith("name=")), "")
+    return name, encoded, body
 
 
 def _base64_pieces(body: str, field: str) -> Iterator[bytes]:

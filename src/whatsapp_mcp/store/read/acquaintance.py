@@ -46,6 +46,16 @@ def chat_facts(connection: StoreConnection, jid: Jid) -> ChatFacts:
     return ChatFacts(jid.bare) if row is None else _facts(row)
 
 
+def writes_in(connection: StoreConnection, person: Jid, chat: Jid) -> bool:
+    """Whether a message of this person stands in the chat."""
+    found = connection.execute(
+        "SELECT 1 FROM main.messages INDEXED BY messages_chat WHERE chat = ?"
+        " AND sender IN (SELECT id FROM main.addresses WHERE entity = ?) LIMIT 1",
+        (find_entity(connection, chat), find_entity(connection, person)),
+    )
+    return found.fetchone() is not None
+
+
 def facts_of(connection: StoreConnection, entities: Iterable[int]) -> Iterator[tuple[int, ChatFacts]]:
     """Of some entities."""
     wanted = sorted(entities)

@@ -15,7 +15,7 @@ from whatsapp_mcp.store import deferred, looks, sends
 from whatsapp_mcp.store.engine.choice import database_at
 from whatsapp_mcp.store.identity import addresses_of, find_entity
 from whatsapp_mcp.store.read import recipients
-from whatsapp_mcp.store.read.acquaintance import chat_facts
+from whatsapp_mcp.store.read.acquaintance import chat_facts, writes_in
 from whatsapp_mcp.store.read.annotations import known_as, receipts
 from whatsapp_mcp.store.read.one_state import OneState
 from whatsapp_mcp.store.read.readable import Judge, ReadableChats
@@ -427,6 +427,11 @@ class StoreReader:
         """How the owner and this chat know each other."""
         with self._connections.snapshot() as connection:
             return chat_facts(connection, jid) if connection is not None else ChatFacts(jid.bare)
+
+    def writes_in(self, person: Jid, chat: Jid) -> bool:
+        """Whether a message of this person stands in the chat."""
+        with self._connections.snapshot() as connection:
+            return connection is not None and writes_in(connection, person, chat)
 
     def named(self, jids: Collection[Jid]) -> dict[Jid, NamedPerson]:
         """Those of these addresses that are known, each in one form and with the best name, by the address given."""
