@@ -14,7 +14,7 @@ from typing import Final
 
 import anyio.to_thread
 
-from whatsapp_mcp.catalog.operation import Operation
+from whatsapp_mcp.catalog.operation import Operation, Touches
 from whatsapp_mcp.clock import now_ms
 from whatsapp_mcp.jid import USER, Jid
 from whatsapp_mcp.operations.addressee import in_digits, recipient
@@ -53,20 +53,15 @@ async def described(services: Services, operation: Operation, arguments: Argumen
     added = await _people(services, given, touches.adds)
     # After the people: WhatsApp may be asked about the number of a chat.
     chats, failed = await _chats(services, operation, given)
-    # As the caller wrote them: a name says more to the owner than the digits that take its place.
-    texts = {name: _text(given[name]) for name in touches.text if given.get(name)}
-    if given.get(_MENTIONS):
-        people += await _mentioned(services, given, chats)
     files = await _files(services, touches.files, given)
+    texts = _texts(touches, given, files)
+    people += await _mentioned(services, given, chats)
     source = next((file.source for file in files if file.source is not None), None)
     if touches.forwards is not None:
         source, texts["message"] = await _forwarded(services, given[touches.forwards])
-    texts |= {file.field: file.text for file in files if file.text}
-    due = (
-        moment_to_come(given[touches.later], touches.later, now_ms(), services.settings.zone)
-        if touches.later is not None
-        else None
-    )
+    due = None
+    if touches.later is not None:
+        due = moment_to_come(given[touches.later], touches.later, now_ms(), services.settings.zone)
     wait = touches.act == "send" and rules.ask.first_contact != "never"
     return Call(
         operation=operation,
@@ -91,6 +86,8 @@ async def described(services: Services, operation: Operation, arguments: Argumen
 async def _mentioned(services: Services, given: Arguments, chats: Collection[Jid]) -> tuple[Party, ...]:
     """People whom a text mentions by the parameter for it, who learn of it under their numbers, or LIDs; in ``given``,
     these stand for their names. Who writes in a group is known there."""
+    if not given.get(_MENTIONS):
+        return ()
     given["message"], people = await in_digits(services, given["message"], given[_MENTIONS])
     given[_MENTIONS] = [str(jid) for jid in people]
 
@@ -182,6 +179,13 @@ def _party(store: StoreReader, jid: Jid) -> Party:
         )
         called = f"{called} ({of} “{name}”)" if jid.is_person else f"{of} “{name}” ({jid})"
     return Party(store.chat_facts(jid), called)
+
+
+def _texts(touches: Touches, given: Arguments, files: Collection[SentFile]) -> dict[str, str]:
+    """What others would get to read, as the caller wrote it: a name says more to the owner than the digits that take
+    its place."""
+    texts = {name: _text(given[name]) for name in touches.text if given.get(name)}
+    return texts | {file.field: file.text for file in files if file.text}
 
 
 def _text(value: object) -> str:

@@ -18,6 +18,19 @@ from whatsapp_mcp.policy.taint import ANYBODY
 
 _WORDS: Final = 5
 _LENGTH: Final = 50
+_PARTS: Final = 6
+"""Words that may stand in a name when they are joined with signs, as in a double name."""
+_LONG_WORD: Final = 20
+"""Characters; without spaces, a sentence is longer."""
+_BETWEEN: Final = re.compile(
+    "(?<=[a-z])(?=[A-Z])"
+    "|(?:[^\\w\u0300-\u036f\u064b-\u065f\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]|[\\d_])+"
+)
+"""What divides words, written with spaces or without; of many scripts, marks are part of a word."""
+_DENSE: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+"""Chinese and Japanese characters, of which two make a word."""
+_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
+"""Thai, Lao, Burmese and Khmer letters: four, and there are no spaces."""
 _ADDRESS: Final = re.compile(r"\d[\d\s().-]{3,}\d|@|://|www\.|\.[a-z]{2,6}(/|\b)|\n", re.IGNORECASE)
 _NAME_KEYS: Final = frozenset(
     {
@@ -115,7 +128,11 @@ def names_in(results: Any, of: Jid | None = None) -> Heard:
 @lru_cache(1_024)
 def is_mere_name(text: str) -> bool:
     """Whether a text is so short and plain that it can hardly say what to do to whom."""
-    return len(text) <= _LENGTH and len(text.split()) <= _WORDS and _ADDRESS.search(text) is None
+    if len(text) > _LENGTH or len(text.split()) > _WORDS or _ADDRESS.search(text) is not None:
+        return False
+    words = [word for word in _BETWEEN.split(text) if word]
+    dense = len(_DENSE.findall(text)) // 2 + len(_UNSPACED.findall(text)) // 4
+    return len(words) + dense <= _PARTS and max(map(len, words), default=0) <= _LONG_WORD
 
 
 def _collect(value: Any, of: Jid | None, deep: int, found: list[tuple[Jid | None, str]]) -> None:
