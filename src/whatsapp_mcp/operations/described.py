@@ -53,7 +53,7 @@ async def described(services: Services, operation: Operation, arguments: Argumen
     added = await _people(services, given, touches.adds)
     # After the people: WhatsApp may be asked about the number of a chat.
     chats, failed = await _chats(services, operation, given)
-    files = await _files(services, touches.files, given)
+    files = await _files(services, touches, given)
     texts = _texts(touches, given, files)
     people += await _mentioned(services, given, chats)
     source = next((file.source for file in files if file.source is not None), None)
@@ -73,7 +73,7 @@ async def described(services: Services, operation: Operation, arguments: Argumen
         source=source,
         texts=texts,
         files=files,
-        links=tuple(str(given[name]) for name in (*touches.links, *touches.files) if is_link(given.get(name))),
+        links=_links(touches, given),
         when=due.told if due is not None else None,
         due_at=due.at if due is not None else None,
         stops_own=operation.name == "revokeMessage" and await is_held(services, given["message_id"]),
@@ -197,9 +197,25 @@ def is_link(value: object) -> bool:
     return isinstance(value, str) and "://" in value[:32] and not value.startswith(("/", ".", "~"))
 
 
-async def _files(services: Services, names: tuple[str, ...], given: Mapping[str, str]) -> tuple[SentFile, ...]:
+def _named_content(touches: Touches, given: Arguments) -> list[str]:
+    """Parameters that say where content lies. Those for links take paths and all else too."""
+    return [name for name in (*touches.links, *touches.files) if given.get(name)]
+
+
+def _links(touches: Touches, given: Arguments) -> tuple[str, ...]:
+    """Those that this server would open."""
+    return tuple(str(given[name]).strip() for name in _named_content(touches, given) if _opens(touches, given, name))
+
+
+def _opens(touches: Touches, given: Arguments, name: str) -> bool:
+    """Whether the parameter names a page or a file of the web, rather than a file that is here. One whose text is sent
+    can be nothing else."""
+    return name in touches.text or is_link(given[name])
+
+
+async def _files(services: Services, touches: Touches, given: Arguments) -> tuple[SentFile, ...]:
     """What stands in the call or on this machine and would be sent."""
-    own = [name for name in names if given.get(name) and not is_link(given[name])]
+    own = [name for name in _named_content(touches, given) if not _opens(touches, given, name)]
     if not own:
         return ()  # what looks at files is slow to load, and most calls send none
     if _FILES not in sys.modules:

@@ -263,6 +263,46 @@ async def test_who_would_hear_from_the_owner_for_the_first_time_is_asked_about(
         assert operation not in MEETS
 
 
+NAMING: Final = [
+    (operation, name)
+    for operation in CHANGING
+    for name in (*operation.touches.links, *operation.touches.files)
+    if name != "link"
+]
+
+
+@pytest.mark.parametrize(("operation", "name"), NAMING, ids=lambda value: getattr(value, "name", value))
+async def test_a_file_is_one_in_each_parameter_that_takes_it(
+    gate: Bench, operation: Operation, name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Those for links take paths and messages too."""
+    touches, outbox = operation.touches, tmp_path_factory.mktemp("outbox")
+    (outbox / "note.txt").write_text("one")
+    gate.services = gate.services_with(gate.settings.model_copy(update={"outbox": str(outbox)}))
+    careful(gate)
+    picture = Content(MessageKind.IMAGE, "", media=MediaInfo(mimetype="image/jpeg"))
+    gate.receive("P1", content=picture, chat=TEAM, sender=BO)
+    given = {key: value for key, value in of(operation).items() if key not in (*touches.files, *touches.links)}
+    gate.caller = Caller(conversation=after(read=(ANA,)))
+    with pytest.raises(ConfirmationNeeded) as needed:
+        await gate.run(operation.name, **given, **{name: "note.txt"})
+    assert "files" in needed.value.details["rule"].split(",")
+    if touches.act == "send":
+        gate.caller = Caller()
+        with pytest.raises(ConfirmationNeeded) as needed:
+            await gate.run(operation.name, **given, **{name: "message:P1"})
+        assert needed.value.details["rule"] == "other_chat"
+
+
+async def test_a_page_is_one_however_its_address_is_written(gate: Bench) -> None:
+    careful(gate)
+    for link in (f"{' ' * 40}https://example.com/?pin=1234", "example.com/?pin=1234"):
+        gate.caller = Caller(conversation=after(read=(ANA,)))
+        with pytest.raises(ConfirmationNeeded) as needed:
+            await gate.run("sendLink", phone="Ana", link=link)
+        assert "links" in needed.value.details["rule"].split(",")
+
+
 @pytest.mark.parametrize("operation", CHANGING, ids=lambda operation: operation.name)
 async def test_what_each_tool_gives_out_is_looked_at(gate: Bench, operation: Operation) -> None:
     """A link that carries something, and a secret in any text, in each parameter that can hold one."""
@@ -493,6 +533,7 @@ CARD: Final = "4111 1111 1111 1111"
         {"file": f"data:text/plain;base64,{b64encode(CARD.encode()).decode()}"},
         {"file": "data:text/plain,x", "filename": f"{CARD}.txt"},
         {"file": f"data:text/plain,{ANA.user}"},
+        {"file_url": f"data:text/plain,card {quote(CARD)}"},
     ],
 )
 async def test_content_that_a_call_brings_along_is_looked_at(bench: Bench, given: dict[str, str]) -> None:
