@@ -61,6 +61,9 @@ async def _follow(where: Whereabouts, link: Link) -> None:
         except (WhatsAppMcpError, Moving) as error:
             logger.debug("what the phone changed could not be told: %s", error)
             continue
+        except Exception:  # nobody waits for this task: it would end unseen
+            logger.exception("what the phone changes is not looked for any more")
+            return
         told = seen
 
 

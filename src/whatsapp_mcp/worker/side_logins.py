@@ -144,13 +144,14 @@ class SideLogins:
 
     async def _read(self) -> None:
         """One login that reads all that there is by then, when it is time for one."""
-        while not self._over and await self._unread():
-            due = self._reading.seconds_to_wait(await self._pauses(), self._now())
-            await asyncio.sleep(max(due, min(GATHERING, self._reading.distance)))
-            if not (since := await self._unread()):
-                return
+        while not self._over:
             try:
-                await self.ask(p.ReadAppState(since=since))
+                if not await self._unread():
+                    return
+                due = self._reading.seconds_to_wait(await self._pauses(), self._now())
+                await asyncio.sleep(max(due, min(GATHERING, self._reading.distance)))
+                if since := await self._unread():
+                    await self.ask(p.ReadAppState(since=since))
             except (WhatsAppMcpError, codec.Moving) as error:
                 logger.info("what the phone changed could not be read: %s", error)
                 await asyncio.sleep(self._reading.distance)
