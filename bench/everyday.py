@@ -38,7 +38,7 @@ _FIRST: Final = ("Carla", "David", "Elena", "Farid", "Greta", "Hugo", "Ines", "J
 _LAST: Final = ("Berg", "Costa", "Diaz", "Evans", "Fischer", "Garcia")
 PEOPLE: Final = tuple(f"{first} {last}" for first in _FIRST for last in _LAST)
 """Who has a chat each, beside Ana and Bruno."""
-_SECONDS: Final = 60.0
+_SECONDS: Final = 120.0
 
 
 @dataclass

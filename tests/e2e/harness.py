@@ -156,6 +156,7 @@ def environment(endpoint: Path, **more: str) -> dict[str, str]:
         "WHATSAPP_MCP_CONNECT_WAIT": "40",
         "WHATSAPP_MCP_SESSION_LINGER": "0",
         "WHATSAPP_MCP_POLICY": "open",  # what careful asks about is a subject of its own
+        "WHATSAPP_MCP_PHONE_CHANGES_DISTANCE": "0",  # no pause unasked; test_phone_changes.py is about it
         "WHATSAPP_MCP_REPEAT_SECONDS": "0",  # what a test sends twice it means to send twice; test_time.py is about it
         **more,
     }

@@ -43,7 +43,7 @@ from whatsapp_mcp.simulator import (
 )
 
 RITA = "12025550150"
-SECONDS = 40.0
+SECONDS = 120.0
 """For one step of the client."""
 
 T = TypeVar("T")
