@@ -244,6 +244,14 @@ def test_many_chats_of_both_kinds(store: Store) -> None:
         assert found == {*people[100:], ANA, BORIS, CARLA}
 
 
+def test_who_writes_in_a_group(store: Store) -> None:
+    """By all there is, and in whichever form somebody is named."""
+    with closing(restricted(store, "people")) as reader:
+        for one in (store.reader, reader):
+            assert one.writes_in(ANA, GROUP) and one.writes_in(ANA_LID, GROUP)
+            assert not one.writes_in(BORIS, GROUP) and not one.writes_in(Jid("15550001", USER), GROUP)
+
+
 def test_facts_of_nobody(store: Store) -> None:
     unknown = Jid("15550001", USER)
     assert store.reader.chat_facts(unknown) == ChatFacts(unknown)
