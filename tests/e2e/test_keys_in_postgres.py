@@ -110,7 +110,7 @@ async def test_an_account_lives_with_its_keys_in_a_schema(tmp_path: Path, databa
             ChatSettings(simulator.phone).archive(ana.account.lid, archived=False)
             ChatSettings(simulator.phone).mute(ana.account.lid)
             row: Json = {}
-            with anyio.fail_after(60):
+            with anyio.fail_after(120):
                 while not ("muted_until" in row and "archived" not in row):
                     await anyio.sleep(0.2)
                     row = (await host.call("listChats"))["data"][0]

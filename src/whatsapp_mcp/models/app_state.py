@@ -158,6 +158,8 @@ class ChatMarksRead:
     """Changes that a side login read, or made: they are newer than what neonize's database has of these collections
     until that is of the same version."""
 
+    device: str
+    """As in ``ChatMarksSeen``."""
     since: dict[str, int]
     """After which version everything in a collection was read."""
     versions: dict[str, int]

@@ -142,6 +142,8 @@ class Learned(Wire):
 
     type: Literal["learned"] = "learned"
     changes: tuple[NamedChange, ...]
+    device: str
+    """As neonize's database spells it."""
     since: dict[str, int]
     """After which version all of a collection is in ``changes``."""
     versions: dict[str, int]

@@ -12,7 +12,7 @@ from whatsapp_mcp.models.app_state import AppStateChange
 from whatsapp_mcp.session_db.device import LinkedDevice, SessionDatabase
 from whatsapp_mcp.side_login.app_state import PendingPatch, plan_patches, push
 from whatsapp_mcp.side_login.changes import changes_of
-from whatsapp_mcp.side_login.collections import Collections
+from whatsapp_mcp.side_login.collections import Collections, ReadVersions
 from whatsapp_mcp.side_login.login import ANSWER_SECONDS, ConnectionLost, PassiveLogin
 from whatsapp_mcp.side_login.payload import login_payload
 from whatsapp_mcp.side_login.queries import SideLoginQuery
@@ -79,9 +79,9 @@ class Batch:
         return changes_of(self._collections.learned) if self._collections is not None else []
 
     @property
-    def read(self) -> tuple[dict[str, int], dict[str, int]]:
-        """After which version and up to which ``changes`` has all of a collection."""
-        return (self._collections.since, self._collections.read) if self._collections is not None else ({}, {})
+    def read(self) -> ReadVersions | None:
+        """Of which collections ``changes`` has all; None while there was no login."""
+        return self._collections.read if self._collections is not None else None
 
     async def _work(self) -> None:
         device = await asyncio.to_thread(self._database.device)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -28,6 +29,20 @@ M = TypeVar("M", bound=Message)
 _XMLNS: Final = "w:sync:app:state"
 
 
+@dataclass(frozen=True, slots=True)
+class ReadVersions:
+    """After which version and up to which all of some collections was read."""
+
+    device: str
+    """As neonize's database spells it."""
+    since: dict[str, int] = field(default_factory=dict)
+    up_to: dict[str, int] = field(default_factory=dict)
+
+    def note(self, name: str, since: int, up_to: int) -> None:
+        self.since[name] = min(since, self.since.get(name, since))
+        self.up_to[name] = max(up_to, self.up_to.get(name, 0))
+
+
 class Collections:
     """Fetches collections and uploads patches, over whatever login there is at the moment."""
 
@@ -36,10 +51,8 @@ class Collections:
         self._device = device
         self._keys: StoredKeys | None = None
         self._states: dict[str, CollectionState] = {}
-        self.since: dict[str, int] = {}
-        """From which version on ``learned`` has all of a collection."""
-        self.read: dict[str, int] = {}
-        """Up to which it has."""
+        self.read = ReadVersions(device.stored_as)
+        """Of which collections ``learned`` has all."""
         self.learned: list[Mutation] = []
         """What was read from the server, ours or another device's, in the order in which it was made per collection."""
         self._seen: set[bytes] = set()
@@ -73,11 +86,7 @@ class Collections:
                     self._learn(read_patch(name, patch, keys))
                     version = patch.version.version
             goes_on = answer.get("has_more_patches") == "true" and version > before
-        self._note_read(name, since, version)
-
-    def _note_read(self, name: str, since: int, version: int) -> None:
-        self.since[name] = min(since, self.since.get(name, since))
-        self.read[name] = max(version, self.read.get(name, 0))
+        self.read.note(name, since, version)
 
     def has_seen(self, value_mac: bytes) -> bool:
         """Whether a value with this MAC was among what the server gave out: then our upload of it was accepted."""
@@ -111,7 +120,7 @@ class Collections:
         before = self._states[name].version
         try:
             state = await self._fetch_all(login, self._states[name])
-            self._note_read(name, before, state.version)
+            self.read.note(name, before, state.version)
             return state
         except UnknownKeyError as error:
             raise _key_missing(name, error) from error
@@ -124,7 +133,7 @@ class Collections:
         except AppStateError as error:
             raise AppStateUnreadable(f"the collection {name} cannot be verified", whatsapp_said=error) from error
         self._states[name] = state
-        self._note_read(name, 0, state.version)
+        self.read.note(name, 0, state.version)
         return state
 
     def start_over(self, name: str) -> None:

@@ -85,9 +85,9 @@ class SideLogin:
         await batch.run()
         changes = batch.changes
         logger.info("a side login for %d requests; %d changes were read", len(batch.requests), len(changes))
-        since, versions = batch.read
-        if versions:
-            self._write(codec.encode(p.Learned(changes=tuple(changes), since=since, versions=versions)))
+        if (read := batch.read) is not None and read.up_to:
+            learned = p.Learned(changes=tuple(changes), device=read.device, since=read.since, versions=read.up_to)
+            self._write(codec.encode(learned))
         for call_id, request in self._requests.items():
             if request in batch.requests:
                 self._answer(call_id, request)

@@ -26,9 +26,9 @@ logger = logging.getLogger(__name__)
 R = TypeVar("R")
 
 LOOK: Final = 1.0
-"""Seconds between two looks at a file: 0.1 ms each."""
-LOOK_IN_POSTGRES: Final = 5.0
-"""Seconds; a look takes a connection there, and one server may have hundreds of accounts."""
+"""Seconds between two looks at a file, 0.1 ms each; and until a second look at what is new."""
+LOOK_IN_POSTGRES: Final = 30.0
+"""Seconds; a look takes a connection there, and hundreds of accounts may be there."""
 ANSWER: Final = 30.0
 CONTACTS: Final = "critical_unblock_low"
 """The collection of the names that the owner saved."""
@@ -48,14 +48,16 @@ async def following(where: Whereabouts, link: Link) -> AsyncIterator[None]:
 async def _follow(where: Whereabouts, link: Link) -> None:
     told: ChatMarksSeen | None = None
     before: ChatMarksSeen | None = None
+    rest, usual = LOOK, LOOK if isinstance(where, Path) else LOOK_IN_POSTGRES
     while not link.gone:
-        await asyncio.sleep(LOOK if isinstance(where, Path) else LOOK_IN_POSTGRES)
+        await asyncio.sleep(rest)
+        rest = usual
         try:
             if told is not None and await _asked(where, app_state_versions) == told.versions:
                 continue
             seen = await _asked(where, chat_marks)
             if seen is None or seen != before:  # in the middle of writing, perhaps
-                before = seen
+                before, rest = seen, LOOK
                 continue
             await _tell(link, told, seen)
         except (WhatsAppMcpError, Moving) as error:

@@ -252,7 +252,7 @@ class SideLogins:
                         self._waiting[line.id].accepted = True
                     case p.Learned():
                         marks = tuple(change for change in line.changes if isinstance(change, ChatChanged))
-                        self._learned += [*line.changes, ChatMarksRead(line.since, line.versions, marks)]
+                        self._learned += [*line.changes, ChatMarksRead(line.device, line.since, line.versions, marks)]
                     case p.LoginDone():
                         self._done = True
                     case dict():

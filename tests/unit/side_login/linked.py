@@ -116,7 +116,8 @@ class Linked:
         )
         await batch.run()
         self.learned += batch.changes
-        self.read = batch.read
+        assert batch.read is not None
+        self.read = (batch.read.since, batch.read.up_to)
         return batch.requests
 
     async def change(self, *changes: AppStateChange, **options: float) -> None:

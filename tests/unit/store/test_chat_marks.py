@@ -46,11 +46,21 @@ def test_a_mute_that_is_over_is_none(store: Store) -> None:
 def test_a_side_login_is_ahead_of_neonize_in_its_collections(store: Store) -> None:
     store.apply([message("A", 1), seen()])
     pinned = ChatChanged(ANA, pinned=True)
-    store.apply([pinned, ChatMarksRead({"regular_low": 1}, {"regular_low": 3}, (pinned,))])
+    store.apply([pinned, ChatMarksRead("me:1", {"regular_low": 1}, {"regular_low": 3}, (pinned,))])
     store.apply([seen(ChatMarks(ANA, muted_until=LATER), low=2, high=2)])
     assert marks(store) == (True, False, True), "neonize does not know of the pin yet"
     store.apply([seen(ChatMarks(ANA, muted_until=LATER), low=4, high=2)])
     assert marks(store) == (False, False, True), "the phone has taken it off"
+
+
+def test_a_side_login_may_be_the_first_to_know(store: Store) -> None:
+    archived = ChatChanged(ANA, archived=True)
+    store.apply([message("A", 1), archived, ChatMarksRead("me:1", {"regular_low": 0}, {"regular_low": 1}, (archived,))])
+    store.apply([ChatMarksSeen("me:1", {"critical_block": 1, "regular_high": 1}, ())])
+    assert marks(store) == (False, True, False)
+    store.apply([seen(ChatMarks(ANA), low=2)])
+    assert marks(store) == (False, False, False), "the phone has taken it out"
+    assert store.writer.unread_app_state() == {}
 
 
 def test_only_what_changed_since_counts(store: Store) -> None:
@@ -92,7 +102,9 @@ def test_what_the_marks_do_not_explain_is_to_be_read(store: Store) -> None:
     assert store.writer.unread_app_state() == {"regular_low": 2, "regular_high": 1}
     store.apply([seen(ChatMarks(ANA, pinned=True, archived=True), low=4, high=4)])
     assert store.writer.unread_app_state() == {"regular_low": 2, "regular_high": 1}, "not what was before"
-    store.apply([ChatMarksRead({"regular_low": 3}, {"regular_low": 5}, ())])
+    store.apply([ChatMarksRead("me:1", {"regular_low": 3}, {"regular_low": 5}, ())])
     assert store.writer.unread_app_state() == {"regular_low": 2, "regular_high": 1}, "something is between"
-    store.apply([ChatMarksRead({"regular_low": 2, "regular_high": 1}, {"regular_low": 5, "regular_high": 3}, ())])
+    store.apply(
+        [ChatMarksRead("me:1", {"regular_low": 2, "regular_high": 1}, {"regular_low": 5, "regular_high": 3}, ())]
+    )
     assert store.writer.unread_app_state() == {}, "there is no more to be had"

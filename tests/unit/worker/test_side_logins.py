@@ -199,7 +199,7 @@ async def test_what_comes_when_the_login_is_done_goes_to_the_next_process(world:
 
 async def test_answers_come_after_what_was_learned_is_stored_and_before_the_process_ends(world: World) -> None:
     def learn(login: FakeLogin) -> None:
-        login.say(p.Learned(changes=(STAR,), since={"regular_high": 6}, versions={"regular_high": 7}))
+        login.say(p.Learned(changes=(STAR,), device="me:1", since={"regular_high": 6}, versions={"regular_high": 7}))
         login.finish()
 
     world.when_it_goes = learn
@@ -209,12 +209,12 @@ async def test_answers_come_after_what_was_learned_is_stored_and_before_the_proc
     await world.until(lambda: "go on" in world.happened)
     assert world.happened[:4] == ["pause", "login", "end", "store"]
     assert sorted(world.happened[4:]) == ["answered", "go on"]
-    assert world.stored == [STAR, ChatMarksRead({"regular_high": 6}, {"regular_high": 7}, ())]
+    assert world.stored == [STAR, ChatMarksRead("me:1", {"regular_high": 6}, {"regular_high": 7}, ())]
 
 
 async def test_our_store_failing_is_not_the_callers_failure(world: World) -> None:
     def learn(login: FakeLogin) -> None:
-        login.say(p.Learned(changes=(STAR,), since={"regular_high": 6}, versions={"regular_high": 7}))
+        login.say(p.Learned(changes=(STAR,), device="me:1", since={"regular_high": 6}, versions={"regular_high": 7}))
         login.finish()
 
     world.when_it_goes, world.cannot_store = learn, StoreError("disk full")

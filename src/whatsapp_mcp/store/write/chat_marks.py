@@ -29,13 +29,15 @@ class SeenMarks:
     def __init__(self, kept: str | None) -> None:
         found: dict[str, Any] = json.loads(kept) if kept else {}
         self._device: str = found.get("device", "")
+        self._looked: bool = found.get("looked", False)
         self._versions: dict[str, int] = found.get("versions", {})
         self._read: dict[str, int] = found.get("read", {})
         self._chats: dict[str, dict[str, int]] = found.get("chats", {})
         """By JID, marks that are not as usual."""
 
     def kept(self) -> str:
-        kept = {"device": self._device, "versions": self._versions, "read": self._read, "chats": self._chats}
+        kept: dict[str, Any] = {"device": self._device, "looked": self._looked}
+        kept |= {"versions": self._versions, "read": self._read, "chats": self._chats}
         return json.dumps(kept)
 
     @property
@@ -50,10 +52,9 @@ class SeenMarks:
         Args:
             now: milliseconds since 1970; a mute that is over is none.
         """
-        if self._device != seen.device:
-            # What was before is told by the history.
-            self._versions, self._chats, self._read = {}, {}, dict(seen.versions)
-            self._device = seen.device
+        self._of(seen.device)
+        if not self._looked:  # what was before is told by the history
+            self._read, self._looked = seen.versions | self._read, True
         told_by: Counter[str] = Counter()
         counts = {name for name, version in seen.versions.items() if version >= self._versions.get(name, 0)}
         for marks in seen.chats:
@@ -71,6 +72,7 @@ class SeenMarks:
 
     def read(self, read: ChatMarksRead) -> None:
         """What a side login read or made is known, and stored by itself."""
+        self._of(read.device)
         for change in read.changes:
             said = {name: int(value) for name in _USUAL if (value := getattr(change, name)) is not None}
             self._note(change.chat, self._chats.get(str(change.chat), {}) | said)
@@ -78,6 +80,12 @@ class SeenMarks:
             self._versions[name] = max(version, self._versions.get(name, 0))
             if self._read.get(name, 0) >= read.since.get(name, version):
                 self._read[name] = self._versions[name]  # all that WhatsApp has, even if it says less than neonize
+
+    def _of(self, device: str) -> None:
+        """Nothing of another device counts."""
+        if self._device != device:
+            self._device, self._looked = device, False
+            self._versions, self._read, self._chats = {}, {}, {}
 
     def _note(self, chat: Jid, marks: dict[str, int]) -> None:
         unusual = {name: value for name, value in marks.items() if value}
