@@ -44,7 +44,7 @@ def postgres_server() -> Iterator[str]:
         try:
             url = str(server.get_uri())
             with psycopg.connect(url, autocommit=True) as connection:
-                _never_wait_for_the_disk(connection)
+                _never_wait_for_the_disk(connection, "synchronous_commit = off")
             with _ended_with_us(folder):
                 yield url
         finally:
@@ -112,14 +112,15 @@ def new_schema(url: str) -> Iterator[PostgresSchema]:
             connection.execute(f'DROP SCHEMA IF EXISTS "{where.schema}" CASCADE'.encode())
 
 
-def _never_wait_for_the_disk(connection: psycopg.Connection[Any]) -> None:
-    for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
+def _never_wait_for_the_disk(connection: psycopg.Connection[Any], *more: str) -> None:
+    for setting in ("fsync = off", "full_page_writes = off", *more):
         connection.execute(f"ALTER SYSTEM SET {setting}".encode())
     connection.execute("SELECT pg_reload_conf()")
 
 
 class RestartableServer:
-    """A server of one test, that goes away and comes back, with one user who needs a password."""
+    """A server of one test, that goes away and comes back, with one user who needs a password. What it has confirmed
+    is in the memory of the system, which does not go away."""
 
     def __init__(self, folder: Path, password: str) -> None:
         self._folder = folder
@@ -138,7 +139,7 @@ class RestartableServer:
         self.url = f"postgresql://ana:{quote(password, safe='')}@/chats?host={host}"
 
     def kill(self) -> None:
-        """As when its machine loses power; returns when nothing of it is left."""
+        """As when it crashes; returns when nothing of it is left."""
         pid = int((self._folder / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGQUIT)
         deadline = time.monotonic() + 120
