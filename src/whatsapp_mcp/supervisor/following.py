@@ -26,7 +26,8 @@ logger = logging.getLogger(__name__)
 R = TypeVar("R")
 
 LOOK: Final = 1.0
-"""Seconds between two looks at a file, 0.1 ms each; and until a second look at what is new."""
+"""Seconds between two looks at a file, 0.1 ms each where something was written; and until a second look at what is
+new."""
 LOOK_IN_POSTGRES: Final = 30.0
 """Seconds; a look takes a connection there, and hundreds of accounts may be there."""
 ANSWER: Final = 30.0
@@ -48,13 +49,19 @@ async def following(where: Whereabouts, link: Link) -> AsyncIterator[None]:
 async def _follow(where: Whereabouts, link: Link) -> None:
     told: ChatMarksSeen | None = None
     before: ChatMarksSeen | None = None
+    looked_at: tuple[int, int] | None = None
     rest, usual = LOOK, LOOK if isinstance(where, Path) else LOOK_IN_POSTGRES
     while not link.gone:
         await asyncio.sleep(rest)
         rest = usual
         try:
-            if told is not None and await _asked(where, app_state_versions) == told.versions:
-                continue
+            if told is not None:
+                written = _written(where)
+                if written is not None and written == looked_at:
+                    continue
+                if await _asked(where, app_state_versions) == told.versions:
+                    looked_at = written
+                    continue
             seen = await _asked(where, chat_marks)
             if seen is None or seen != before:  # in the middle of writing, perhaps
                 before, rest = seen, LOOK
@@ -67,6 +74,15 @@ async def _follow(where: Whereabouts, link: Link) -> None:
             logger.exception("what the phone changes is not looked for any more")
             return
         told = seen
+
+
+def _written(where: Whereabouts) -> tuple[int, int] | None:
+    """When the file was written last, and its size; None where there is no file."""
+    try:
+        found = where.stat() if isinstance(where, Path) else None
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size) if found is not None else None
 
 
 async def _asked(where: Whereabouts, question: Callable[[Whereabouts], R]) -> R:
