@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.catalogue import MAX_PAGE, PAGE, Catalogues, Product
-from whatsapp_mcp.simulator.service.mex import GraphQlError, Json, Mex, part
-from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
+from whatsapp_mcp.simulator.service.mex import GraphQlError, Json, Mex, account_at, part
+from whatsapp_mcp.simulator.state.accounts import SimDevice
 from whatsapp_mcp.simulator.state.world import World
 
 _CATALOGUE = "30445081048424116"
@@ -32,19 +31,12 @@ class CatalogueQueries:
         mex.on_query(_COLLECTION, self._collection)
         mex.on_query(_ORDER, self._order)
 
-    def _shop(self, jid: Any) -> SimAccount:
-        try:
-            shop = self._world.account(Jid.parse(str(jid)))
-        except ValueError:
-            shop = None
-        if shop is None:
-            raise GraphQlError(404, "Not Found")
-        return shop
-
     def _catalogue(self, device: SimDevice, given: Json) -> Json:
         wanted = part(part(given, "request"), "product_catalog")
         page = self._catalogues.page(
-            self._shop(wanted.get("jid")), limit=_limit(wanted, "limit"), after=str(wanted.get("after") or "")
+            account_at(self._world, wanted.get("jid")),
+            limit=_limit(wanted, "limit"),
+            after=str(wanted.get("after") or ""),
         )
         told = {"products": [_json(one) for one in page.products], "paging": {"after": page.after, "before": ""}}
         return {"xwa_product_catalog_get_product_catalog": {"product_catalog": told}}
@@ -64,12 +56,12 @@ class CatalogueQueries:
         return {"xwa_product_catalog_get_product_list": {"product_list": {"products": found}}}
 
     def _some(self, jid: Any, ids: set[str]) -> list[Product]:
-        return [one for one in self._catalogues.of(self._shop(jid)) if one.id in ids]
+        return [one for one in self._catalogues.of(account_at(self._world, jid)) if one.id in ids]
 
     def _collections(self, device: SimDevice, given: Json) -> Json:
         wanted = part(part(given, "request"), "collections")
         items = _limit(wanted, "item_limit")
-        listed = self._catalogues.collections_of(self._shop(wanted.get("biz_jid")))
+        listed = self._catalogues.collections_of(account_at(self._world, wanted.get("biz_jid")))
         told = [
             {
                 "id": str(number),
@@ -83,7 +75,7 @@ class CatalogueQueries:
 
     def _collection(self, device: SimDevice, given: Json) -> Json:
         wanted = part(part(given, "request"), "collection")
-        listed = list(self._catalogues.collections_of(self._shop(wanted.get("biz_jid"))).items())
+        listed = list(self._catalogues.collections_of(account_at(self._world, wanted.get("biz_jid"))).items())
         found = next((one for number, one in enumerate(listed, start=1) if str(number) == str(wanted.get("id"))), None)
         if found is None:
             raise GraphQlError(404, "Not Found")

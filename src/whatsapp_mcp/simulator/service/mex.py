@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from whatsapp_mcp.jid import Jid
 from whatsapp_mcp.simulator.service.router import SERVER, Router, notification
-from whatsapp_mcp.simulator.state.accounts import SimDevice
+from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.errors import IqError
 from whatsapp_mcp.simulator.state.world import World
 from whatsapp_mcp.wire.node import Node
@@ -41,6 +42,17 @@ def part(given: Json, name: str) -> Json:
     if not isinstance(value, dict):
         raise GraphQlError(400, "Bad Request")
     return value
+
+
+def account_at(world: World, jid: object) -> SimAccount:
+    """The account that a query names. Raises GraphQlError: 404, there is none."""
+    try:
+        account = world.account(Jid.parse(str(jid)))
+    except ValueError:
+        account = None
+    if account is None:
+        raise GraphQlError(404, "Not Found")
+    return account
 
 
 class Mex:

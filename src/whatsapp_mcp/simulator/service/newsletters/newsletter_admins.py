@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from whatsapp_mcp.jid import Jid
-from whatsapp_mcp.simulator.service.mex import GraphQlError, Json, Mex
+from whatsapp_mcp.simulator.service.mex import GraphQlError, Json, Mex, account_at
 from whatsapp_mcp.simulator.service.newsletters.newsletter import Follower, Newsletter
 from whatsapp_mcp.simulator.state.accounts import SimAccount, SimDevice
 from whatsapp_mcp.simulator.state.world import World
@@ -37,13 +36,7 @@ class NewsletterAdmins:
         mex.on_query(_PENDING, self._pending)
 
     def _named(self, given: Json) -> SimAccount:
-        try:
-            account = self._world.account(Jid.parse(str(given.get("user_id"))))
-        except ValueError:
-            account = None
-        if account is None:
-            raise GraphQlError(404, "Not Found")
-        return account
+        return account_at(self._world, given.get("user_id"))
 
     def owned(self, device: SimDevice, given: Json) -> Newsletter:
         """The newsletter that a query is about, which has to be the own one.
