@@ -37,6 +37,7 @@ T = TypeVar("T")
 PAUSE_DETAIL: Final = "paused for a request of its own"
 READY_SECONDS: Final = 30.0
 """Until the process of a login has loaded everything and looked at the requests."""
+A_DAY: Final = 86_400.0
 GATHERING: Final = 10.0
 """Seconds at least from a change of the phone to the login that reads it; what comes meanwhile is read with it."""
 LOGIN_SECONDS: Final = 25.0
@@ -144,6 +145,7 @@ class SideLogins:
 
     async def _read(self) -> None:
         """One login that reads all that there is by then, when it is time for one."""
+        failures = 0
         while not self._over:
             try:
                 if not await self._unread():
@@ -154,7 +156,8 @@ class SideLogins:
                     await self.ask(p.ReadAppState(since=since))
             except (WhatsAppMcpError, codec.Moving) as error:
                 logger.info("what the phone changed could not be read: %s", error)
-                await asyncio.sleep(self._reading.distance)
+                failures += 1
+                await asyncio.sleep(again_after(self._reading.distance, failures))
 
     async def _unread(self) -> dict[str, int]:
         return await asyncio.to_thread(self._store.run_now, StoreWriter.unread_app_state)
@@ -330,6 +333,12 @@ class SideLogins:
         except Exception:
             # WhatsApp has the change; that our store has not is no reason to tell the caller that it failed.
             logger.exception("changes of the app state could not be stored")
+
+
+def again_after(distance: float, failures: int) -> float:
+    """Seconds until what could not be read is tried again: each attempt is a pause, and what lacks a key may lack it
+    for good."""
+    return min(distance * 2.0**failures, max(distance, A_DAY))
 
 
 def _unknown_outcome() -> SessionTimeout:

@@ -428,3 +428,26 @@ async def test_nothing_is_read(world: World, reading: float, marks: ChatMarksSee
         await asyncio.wait({queue._reader}, timeout=DEADLINE)
     assert world.happened == ["store"]
     await queue.close()
+
+
+async def test_what_cannot_be_read_is_tried_less_and_less(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_for: list[int] = []
+
+    def at_once(_: float, failures: int) -> float:
+        asked_for.append(failures)
+        return 0.001
+
+    monkeypatch.setattr(side_logins, "GATHERING", 0.0)
+    monkeypatch.setattr(side_logins, "again_after", at_once)
+    world.unpausable = NotConnected("no way to WhatsApp")
+    world.writer.apply([MARKS, LATER])
+    queue = world.process(reading=0.001)
+    await queue.seen(LATER)
+    await world.until(lambda: len(asked_for) >= 3)
+    await queue.close()
+    assert asked_for[:3] == [1, 2, 3]
+
+
+def test_how_long_it_rests() -> None:
+    rests = [side_logins.again_after(1800.0, failures) for failures in (1, 2, 3, 9)]
+    assert rests == [3600.0, 7200.0, 14_400.0, 86_400.0]
